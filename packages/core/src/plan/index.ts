@@ -1,0 +1,12 @@
+export {
+  celExpression,
+  dependency,
+  itemStep,
+  joinRule,
+  modelRef,
+  planSpec,
+  retryPolicy,
+  stepId,
+  stepSpec,
+} from "./spec.ts";
+export type { CelExpression, ItemStep, JoinRule, ModelRef, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";

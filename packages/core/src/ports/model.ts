@@ -1,0 +1,104 @@
+/**
+ * The port to language models.
+ *
+ * Purpose: what the engine needs of a model, without any vendor's shape. Boundary: rendering of
+ * prompts happens in the orchestrator and the executor; adapters (packages/llm) only carry them.
+ *
+ * 1. An adapter never retries: the step's retry policy is the only retry layer.
+ * 2. A reply that was cut (no finish reason, broken stream) is an error, never a success.
+ * 3. `offline` is true exactly when no language model took part.
+ */
+import type { ModelRef } from "../plan/spec.ts";
+
+export interface ModelMessage {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** A tool as a planner sees it. `inputSchema` is JSON Schema 2020-12. */
+export interface ToolSummary {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: Readonly<Record<string, unknown>>;
+  readonly outputSchema?: Readonly<Record<string, unknown>>;
+  readonly effect: "read" | "idempotent" | "write" | "irreversible";
+}
+
+/**
+ * What the call is about, as data. Real providers ignore it (the prompt says the same in words);
+ * the offline model works on it.
+ */
+export type ModelBrief =
+  | { readonly kind: "decide"; readonly message: string }
+  | {
+      readonly kind: "plan";
+      readonly goal: string;
+      readonly tools: readonly ToolSummary[];
+      readonly maxSteps: number;
+      readonly input?: unknown;
+    }
+  | { readonly kind: "reason"; readonly goal: string; readonly instruction: string; readonly material: readonly Material[] }
+  | { readonly kind: "summarize"; readonly goal: string; readonly material: readonly Material[]; readonly maxTokens: number }
+  | { readonly kind: "evaluate"; readonly goal: string; readonly steps: readonly EvaluatedStep[]; readonly maxSteps: number }
+  | { readonly kind: "reply"; readonly message: string; readonly history: readonly ModelMessage[] };
+
+/** One named piece of text the model works on, e.g. an earlier step's output. */
+export interface Material {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface EvaluatedStep {
+  readonly id: string;
+  readonly description: string;
+  readonly state: string;
+  readonly preview: string;
+}
+
+export interface ModelRequest {
+  readonly model: ModelRef;
+  readonly brief: ModelBrief;
+  readonly messages: readonly ModelMessage[];
+  /** JSON Schema of the wanted object; absent = free text. */
+  readonly outputSchema?: Readonly<Record<string, unknown>>;
+  readonly maxOutputTokens?: number;
+  readonly signal: AbortSignal;
+  /** Receives text as it arrives; when given, the adapter streams. */
+  readonly onDelta?: (text: string) => void;
+}
+
+export interface ModelUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedInputTokens: number;
+  /** True when the provider did not say and the figures are estimates. */
+  readonly estimated: boolean;
+}
+
+export interface ModelReply {
+  readonly text: string;
+  /** The parsed object when `outputSchema` was given; not yet validated. */
+  readonly object?: unknown;
+  readonly finishReason: "stop" | "length" | "refusal";
+  readonly usage: ModelUsage;
+  /** US dollars by the price table; null when the model has no price. */
+  readonly costUsd: number | null;
+  readonly model: ModelRef;
+  readonly offline: boolean;
+  readonly durationMs: number;
+}
+
+export interface TokenCount {
+  readonly tokens: number;
+  readonly exact: boolean;
+}
+
+export interface ModelPort {
+  /** Resolves aliases and checks that the provider and model exist. Throws `unknown-model`. */
+  resolve(ref: ModelRef | undefined): ModelRef;
+  /** Throws BatonError with a provider-*, output-*, context-too-large or offline-* code, RetryAfter, or the abort reason. */
+  generate(request: ModelRequest): Promise<ModelReply>;
+  /** Exact where the provider counts and `near` is true, else an estimate. */
+  countTokens(ref: ModelRef, messages: readonly ModelMessage[], near: boolean, signal: AbortSignal): Promise<TokenCount>;
+  list(): readonly { readonly ref: ModelRef; readonly offline: boolean; readonly contextWindow: number }[];
+}

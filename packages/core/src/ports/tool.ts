@@ -1,0 +1,54 @@
+/**
+ * The port to tools.
+ *
+ * Purpose: what the executor needs to run a tool, whatever its origin (built in, user's, MCP).
+ * Boundary: the effect ledger lives on the executor's side; a tool only gets its idempotency key.
+ */
+import type { ToolSummary } from "./model.ts";
+
+/** What a tool says it does to the outside world; decides what happens after an unknown outcome. */
+export const toolEffects = ["read", "idempotent", "write", "irreversible"] as const;
+export type ToolEffect = (typeof toolEffects)[number];
+
+/** An artifact as a tool hands it over; `content` at most 32 MB. */
+export interface ArtifactDraft {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+}
+
+export interface ArtifactRef {
+  readonly artifactId: string;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+}
+
+export interface ToolCall {
+  readonly tenantId: string;
+  readonly taskId: string;
+  readonly stepId: string;
+  readonly attemptNo: number;
+  /** `<step>-<call>`: equal on every attempt of the same call. */
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  /** Unix ms after which the attempt is ended. */
+  readonly deadlineAt: number;
+  /** The folder the task may read; undefined when the task has none. */
+  readonly workspace: string | undefined;
+  readonly progress: (message: string) => void;
+  readonly writeArtifact: (draft: ArtifactDraft) => Promise<ArtifactRef>;
+  readonly readArtifact: (artifactId: string) => Promise<{ readonly ref: ArtifactRef; readonly content: Uint8Array }>;
+  readonly now: () => number;
+}
+
+export interface ToolPort {
+  list(): readonly ToolSummary[];
+  /** Throws `unknown-tool`. */
+  find(name: string): ToolSummary;
+  /**
+   * Validates the arguments, runs the tool and validates its output. Throws `tool-input-invalid`
+   * (nothing was done), TerminalError/RetryAfter of the tool, or `tool-failed` with the cause.
+   */
+  run(name: string, args: unknown, call: ToolCall): Promise<unknown>;
+}
