@@ -1,3 +1,5 @@
+export { defaultTimeoutMs, expressionsIn, layOutItems, layOutPlan } from "./layout.ts";
+export type { LayoutOptions } from "./layout.ts";
 export {
   celExpression,
   dependency,

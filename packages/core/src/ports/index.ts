@@ -1,3 +1,4 @@
+export type { RateLimit, RateLimiter } from "./limiter.ts";
 export type { LiveMessage, LivePort, LiveSubscription } from "./live.ts";
 export type {
   EvaluatedStep,
@@ -12,5 +13,28 @@ export type {
   ToolSummary,
 } from "./model.ts";
 export type { ConsumeOptions, QueueConsumer, QueueDepth, QueuePort, WakeUp } from "./queue.ts";
-export type { ArtifactDraft, ArtifactRef, ToolCall, ToolEffect, ToolPort } from "./tool.ts";
+export type { ArtifactDraft, ArtifactRef, ToolCall, ToolEffect, ToolPort, ToolReconciliation } from "./tool.ts";
 export { toolEffects } from "./tool.ts";
+export type {
+  ClaimedStep,
+  ClaimedTask,
+  DispatchRequest,
+  EffectIntent,
+  EffectStart,
+  EngineStore,
+  HousekeepingStore,
+  NewEdge,
+  NewStep,
+  NewTrace,
+  Outcome,
+  Session,
+  SessionOptions,
+  SettleAnswer,
+  Settlement,
+  StepError,
+  StepOutput,
+  StepType,
+  StepUsage,
+  StopSignal,
+} from "./store.ts";
+export { stepTypes } from "./store.ts";

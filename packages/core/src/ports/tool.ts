@@ -42,6 +42,12 @@ export interface ToolCall {
   readonly now: () => number;
 }
 
+/** A tool's answer to "did the call in doubt happen?"; `output` is what the call would have returned. */
+export type ToolReconciliation<O = unknown> =
+  | { readonly outcome: "done"; readonly output: O }
+  | { readonly outcome: "not-done" }
+  | { readonly outcome: "unknown" };
+
 export interface ToolPort {
   list(): readonly ToolSummary[];
   /** Throws `unknown-tool`. */
@@ -49,6 +55,9 @@ export interface ToolPort {
   /**
    * Validates the arguments, runs the tool and validates its output. Throws `tool-input-invalid`
    * (nothing was done), TerminalError/RetryAfter of the tool, or `tool-failed` with the cause.
+   * `details.sent: false` says that nothing left this process; `true`, that something did.
    */
   run(name: string, args: unknown, call: ToolCall): Promise<unknown>;
+  /** Asked after an unknown outcome, with the same arguments and key; "unknown" when the tool cannot tell. */
+  reconcile?(name: string, args: unknown, call: ToolCall): Promise<ToolReconciliation>;
 }

@@ -1,0 +1,94 @@
+/**
+ * The event catalogue: every trace row that Baton writes, as one zod union.
+ *
+ * 1. Append-only and versionless: a released event keeps its shape; what is new is optional.
+ * 2. Outputs stand in it by reference or as a preview of at most 500 characters.
+ * 3. The events marked "moves" are enough for `reduce` to rebuild the rows.
+ */
+import { z } from "zod";
+import { stepKinds, taskStates } from "../lifecycle/states.ts";
+
+const id = z.string();
+const keysOf = <T extends Record<string, unknown>>(record: T) => Object.keys(record) as [keyof T & string];
+const taskState = z.enum(keysOf(taskStates));
+const error = z.object({
+  code: z.string(),
+  message: z.string(),
+  causes: z.array(z.object({ code: z.string().optional(), name: z.string(), message: z.string() })).optional(),
+});
+const model = z.object({ provider: z.string(), model: z.string() });
+
+export const addedStep = z.object({
+  stepId: id,
+  key: z.string(),
+  kind: z.enum(stepKinds),
+  type: z.string(),
+  description: z.string(),
+  join: z.union([z.literal("all"), z.number()]),
+  dependsOn: z.array(id),
+  onExhausted: z.enum(["fail", "hold"]),
+  /** The map step this is an item of. */
+  parentStepId: id.optional(),
+  itemIndex: z.number().optional(),
+});
+export type AddedStep = z.infer<typeof addedStep>;
+
+const event = <T extends string, S extends z.ZodRawShape>(type: T, data: S) =>
+  z.object({ type: z.literal(type), data: z.object(data) });
+
+export const catalogue = z.discriminatedUnion("type", [
+  // moves
+  event("task-created", { kind: z.enum(["goal", "plan", "reply"]), goal: z.string(), originTaskId: id.optional() }),
+  event("steps-added", { steps: z.array(addedStep), reason: z.enum(["created", "planned", "revised", "expanded", "deferred", "evaluation"]) }),
+  event("step-started", { sessionId: id, worker: z.string(), continued: z.boolean() }),
+  event("step-completed", { deadEdges: z.array(id), sizeBytes: z.number(), preview: z.string(), blobId: id.optional() }),
+  event("step-retry-scheduled", { error, delayMs: z.number(), failureCount: z.number() }),
+  event("step-failed", { error, failureCount: z.number(), crashCount: z.number() }),
+  event("step-released", { reason: z.string() }),
+  event("step-crashed", { sessionId: id, crashCount: z.number() }),
+  event("step-expanded", { itemCount: z.number(), concurrency: z.number() }),
+  event("step-deferred", { onStepIds: z.array(id) }),
+  event("step-skipped", {}),
+  event("step-reopened", { by: z.string().optional() }),
+  event("step-resolved", { state: z.enum(["completed", "skipped"]), by: z.string().optional() }),
+  event("task-paused", { by: z.string().optional() }),
+  event("task-resumed", { by: z.string().optional() }),
+  event("task-cancelled", { by: z.string().optional(), reason: z.string().optional() }),
+  event("task-state-changed", { from: taskState, to: taskState }),
+  // accounts
+  event("step-redispatched", { dispatchNo: z.number() }),
+  event("orchestration-decided", { orchestrate: z.boolean(), confidence: z.number(), reasons: z.array(z.string()), offline: z.boolean(), rule: z.string().optional() }),
+  event("plan-decomposed", { model, offline: z.boolean(), stepCount: z.number(), repairs: z.number(), estimatedDurationMs: z.number() }),
+  event("plan-rejected", { problems: z.array(z.string()), repair: z.number() }),
+  event("progress-evaluated", { verdict: z.enum(["done", "revise", "give-up"]), reason: z.string(), offline: z.boolean() }),
+  event("context-summarised", { tokensBefore: z.number(), tokensAfter: z.number(), offline: z.boolean() }),
+  event("output-rejected", { problems: z.array(z.string()), repair: z.number() }),
+  event("model-called", {
+    purpose: z.string(),
+    model,
+    offline: z.boolean(),
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    estimated: z.boolean(),
+    costUsd: z.number().nullable(),
+    durationMs: z.number(),
+  }),
+  event("tool-called", { tool: z.string(), effect: z.string(), durationMs: z.number(), replayed: z.boolean() }),
+  event("artifact-saved", { artifactId: id, name: z.string(), mediaType: z.string(), sizeBytes: z.number() }),
+  event("checkpoint-saved", { checkpointId: id, stepCount: z.number() }),
+  event("note", { message: z.string() }),
+]);
+export type BatonEvent = z.infer<typeof catalogue>;
+export type BatonEventType = BatonEvent["type"];
+
+/** A stored trace row. */
+export interface TraceRow {
+  readonly no: number;
+  readonly type: string;
+  readonly stepId: string | undefined;
+  readonly attemptNo: number | undefined;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Unix ms. */
+  readonly createdAt: number;
+}
+

@@ -1,0 +1,240 @@
+/**
+ * The port to the store, as the engine sees it: transitions, not rows.
+ *
+ * Purpose: claim and settle attempts, keep house, record effects. Boundary: what the API reads and
+ * writes besides is the store's own and is not part of this port.
+ *
+ * 1. Every write of an attempt is fenced by step id, state and attempt number.
+ * 2. One verb, one transaction. Calls that arrive while a flush is under way form the next one.
+ * 3. Verbs resolve to what happened; they reject only when it is not known (`store-unavailable`).
+ */
+import type { StepRef, TaskRef } from "../ids.ts";
+import type { StepKind, StepState } from "../lifecycle/states.ts";
+import type { CelExpression, RetryPolicySpec } from "../plan/spec.ts";
+import type { TaskSettings } from "../task/settings.ts";
+import type { ModelRef } from "../plan/spec.ts";
+import type { ArtifactDraft, ArtifactRef, ToolEffect } from "./tool.ts";
+import type { WakeUp } from "./queue.ts";
+
+export const stepTypes = ["llm", "tool", "map", "checkpoint", "summarization", "plan", "evaluate", "reply"] as const;
+export type StepType = (typeof stepTypes)[number];
+
+/** An edge into a new step. The source may be a step of the same batch or one that exists. */
+export interface NewEdge {
+  readonly fromStepId: string;
+  readonly when?: CelExpression;
+}
+
+/** A step to be created, laid out by core/plan. `config` is the step's spec without its place in the graph. */
+export interface NewStep {
+  readonly stepId: string;
+  /** Name and iteration and item, e.g. `summarise`, `summarise[3]`; unique in the task; survives retries. */
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly type: StepType;
+  readonly description: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** all = every dependency, any = 1, n = that many. */
+  readonly join: "all" | number;
+  readonly dependsOn: readonly NewEdge[];
+  /** Keys of the steps whose outputs the step's expressions or its outgoing conditions name. */
+  readonly references: readonly string[];
+  /** Longest remaining path in ms; dispatch order within a task. */
+  readonly rank: number;
+  readonly pool: string;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicySpec;
+  readonly onExhausted: "fail" | "hold";
+  readonly item?: { readonly parentStepId: string; readonly index: number; readonly value: unknown };
+}
+
+/** An output that a step may read: inline, or to be fetched with `readOutput`. */
+export interface StepOutput {
+  readonly key: string;
+  readonly stepId: string;
+  readonly description: string;
+  readonly state: StepState;
+  readonly output?: unknown;
+  /** Set instead of `output` when the output is kept by reference. */
+  readonly blobId?: string;
+  readonly sizeBytes: number;
+}
+
+/** A step that this session now performs. */
+export interface ClaimedStep {
+  readonly ref: StepRef;
+  readonly attemptNo: number;
+  readonly failureCount: number;
+  readonly crashCount: number;
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly type: StepType;
+  readonly description: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly retry: RetryPolicySpec;
+  readonly timeoutMs: number;
+  readonly pool: string;
+  readonly rank: number;
+  /** Unix ms by the database's clock. */
+  readonly startedAt: number;
+  /** True for a successor that this session's settle claimed without the queue. */
+  readonly continued: boolean;
+  /** A map that expanded before and whose items are all settled: collect them. */
+  readonly joining: boolean;
+  readonly item?: { readonly index: number; readonly value: unknown };
+  /** Outputs of the direct dependencies and of `references`. */
+  readonly inputs: readonly StepOutput[];
+  /** Outgoing edges with a condition, to be judged when the step completes. */
+  readonly conditions: readonly { readonly toStepId: string; readonly when: CelExpression }[];
+  readonly task: ClaimedTask;
+}
+
+export interface ClaimedTask {
+  readonly kind: "goal" | "plan" | "reply";
+  readonly goal: string;
+  readonly input: unknown;
+  readonly settings: TaskSettings;
+  readonly threadId: string | undefined;
+  readonly tokensUsed: number;
+  readonly revisionCount: number;
+}
+
+export interface StepError {
+  readonly code: string;
+  readonly message: string;
+  readonly causes: readonly { readonly code?: string; readonly name: string; readonly message: string }[];
+}
+
+export interface StepUsage {
+  readonly model: ModelRef;
+  readonly offline: boolean;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+  readonly estimated: boolean;
+  readonly calls: number;
+}
+
+/** A trace row that the attempt adds; the store numbers it. `type` and `data` are of the event catalogue. */
+export interface NewTrace {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export type Outcome =
+  | {
+      readonly outcome: "completed";
+      /** JSON text, at most 32 MB; above 64 KB the store keeps it by reference. */
+      readonly outputJson: string;
+      /** Targets of outgoing edges whose condition is false. */
+      readonly deadEdges: readonly string[];
+      /** Steps a plan or an evaluation adds to the task. */
+      readonly adds?: readonly NewStep[];
+      /** Replaces the task's result expression when a plan is adopted. */
+      readonly result?: CelExpression;
+      readonly estimatedDurationMs?: number;
+    }
+  | { readonly outcome: "retry-later"; readonly error: StepError; readonly delayMs: number }
+  | { readonly outcome: "exhausted"; readonly error: StepError }
+  | { readonly outcome: "released"; readonly reason: string }
+  /** A map: its items become steps; it waits for them. */
+  | { readonly outcome: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
+  /** The step waits for steps that it adds (a summary of a context that is too large). */
+  | { readonly outcome: "deferred"; readonly adds: readonly NewStep[] };
+
+export interface Settlement {
+  readonly ref: StepRef;
+  readonly attemptNo: number;
+  readonly outcome: Outcome;
+  readonly usage?: StepUsage;
+  readonly traces: readonly NewTrace[];
+  /** False while draining: no successor is claimed for the freed slot. */
+  readonly mayContinue: boolean;
+}
+
+export interface SettleAnswer {
+  readonly status: "settled" | "already-settled" | "lease-lost";
+  readonly continuation?: ClaimedStep;
+}
+
+export interface SessionOptions {
+  readonly pools: readonly string[];
+  readonly slots: number;
+  readonly tools: readonly string[];
+  readonly version: string;
+  readonly role: "worker" | "api";
+  readonly beatMs: number;
+  readonly leaseMs: number;
+}
+
+/** Why running attempts of a task must stop. */
+export interface StopSignal {
+  readonly taskId: string;
+  readonly reason: "cancel" | "pause" | "failed";
+}
+
+/** One life of one worker process. */
+export interface Session {
+  readonly sessionId: string;
+  /** Aborted when the lease can no longer be renewed. */
+  readonly lost: AbortSignal;
+  /** No attempt may be under way any more. */
+  close(): Promise<void>;
+}
+
+export interface DispatchRequest {
+  readonly pool: string;
+  /** How many wake-ups the queue may still take. */
+  readonly room: number;
+  /** Wake-ups waiting in the queue now; fewer than dispatched steps means that some were lost. */
+  readonly queueWaiting: number;
+}
+
+/** A stored intent of a call to the outside. */
+export interface EffectIntent {
+  readonly ref: StepRef;
+  readonly attemptNo: number;
+  readonly callNo: number;
+  readonly tool: string;
+  readonly effect: ToolEffect;
+  readonly argumentsJson: string;
+}
+
+export type EffectStart =
+  /** Recorded; call now. */
+  | { readonly start: "call"; readonly idempotencyKey: string; readonly earlierUnknown: boolean }
+  /** It succeeded on an earlier attempt: its result. */
+  | { readonly start: "replay"; readonly resultJson: string }
+  | { readonly start: "mismatch" }
+  /** An earlier attempt's outcome is unknown and the effect may not be repeated. */
+  | { readonly start: "unknown" }
+  | { readonly start: "lease-lost" };
+
+export interface EngineStore {
+  claimStep(wakeUp: WakeUp): Promise<ClaimedStep | undefined>;
+  settleAttempt(settlement: Settlement): Promise<SettleAnswer>;
+  readOutput(ref: TaskRef, blobId: string): Promise<unknown>;
+  /** Outputs of a map's items, in the order of the items. */
+  itemOutputs(ref: StepRef): AsyncIterable<StepOutput>;
+  /** All settled steps of the task, for evaluation and context. */
+  settledOutputs(ref: TaskRef): Promise<readonly StepOutput[]>;
+  threadMessages(ref: TaskRef, threadId: string): Promise<readonly { readonly role: "user" | "assistant"; readonly text: string }[]>;
+  saveCheckpoint(ref: StepRef, attemptNo: number): Promise<{ readonly checkpointId: string; readonly stepCount: number } | "lease-lost">;
+  saveArtifact(ref: StepRef, draft: ArtifactDraft): Promise<ArtifactRef>;
+  readArtifact(ref: TaskRef, artifactId: string): Promise<{ readonly ref: ArtifactRef; readonly content: Uint8Array } | undefined>;
+  startEffect(intent: EffectIntent): Promise<EffectStart>;
+  /** Accepted from a zombie too (first wins); `late` says that the attempt no longer holds its lease. */
+  finishEffect(ref: StepRef, callNo: number, result: { readonly state: "succeeded" | "refused" | "unknown"; readonly resultJson: string }): Promise<{ readonly late: boolean }>;
+}
+
+/** What time does. */
+export interface HousekeepingStore {
+  dispatchSteps(request: DispatchRequest): Promise<readonly WakeUp[]>;
+  /** Ends dead sessions and takes back their steps; returns how many of each. */
+  reapSessions(): Promise<{ readonly sessions: number; readonly steps: number; readonly deadLetters: number }>;
+  /** Deletes what is older than the given ages; bounded work per call. */
+  prune(ages: { readonly finishedTasksMs: number; readonly idempotencyMs: number; readonly sessionsMs: number; readonly liveMs: number }): Promise<{ readonly tasks: number }>;
+  /** Ready or running steps per pool, for scaling and metrics. */
+  backlog(): Promise<readonly { readonly pool: string; readonly ready: number; readonly running: number; readonly oldestReadyMs: number }[]>;
+}
+

@@ -1,0 +1,64 @@
+import type { ErrorCode } from "../errors/codes.ts";
+
+/** What an error means for the attempt that met it. */
+export const errorOutcomes = ["retry", "fail", "suspend", "aborted"] as const;
+export type ErrorOutcome = (typeof errorOutcomes)[number];
+
+/**
+ * Every system code with what it means for the attempt.
+ *
+ * `retry`: the same input may succeed later. `fail`: it cannot, or repeating could repeat an effect.
+ * `aborted`: somebody else has decided about the attempt already; it settles nothing and counts nothing.
+ */
+export const outcomeOfCode = {
+  "invalid-request": "fail",
+  "invalid-json": "fail",
+  "invalid-plan": "fail",
+  "invalid-expression": "fail",
+  "unknown-model": "fail",
+  "unknown-tool": "fail",
+  "unknown-mention": "fail",
+  "unknown-mcp-server": "fail",
+  "payload-too-large": "fail",
+  "nesting-too-deep": "fail",
+  "unauthenticated": "fail",
+  "forbidden": "fail",
+  "not-found": "fail",
+  "method-not-allowed": "fail",
+  "unsupported-media-type": "fail",
+  "illegal-transition": "fail",
+  "idempotency-key-malformed": "fail",
+  "idempotency-key-in-flight": "retry",
+  "idempotency-key-reused": "fail",
+  "invalid-cursor": "fail",
+  "invalid-configuration": "fail",
+  "unsafe-role": "fail",
+  "offline-cannot-plan": "fail",
+  "offline-cannot-answer": "fail",
+  "planning-failed": "fail",
+  "output-invalid": "fail",
+  "output-cut": "retry",
+  "context-too-large": "fail",
+  "model-refused": "fail",
+  "provider-rate-limited": "retry",
+  "provider-unavailable": "retry",
+  "provider-rejected": "fail",
+  "provider-auth": "fail",
+  "tool-failed": "retry",
+  "tool-input-invalid": "fail",
+  "tool-output-invalid": "fail",
+  "path-outside-workspace": "fail",
+  "address-refused": "fail",
+  "effect-mismatch": "fail",
+  "effect-unknown": "fail",
+  "lease-lost": "aborted",
+  "worker-crash": "retry",
+  "worker-disabled": "retry",
+  "deadline-exceeded": "retry",
+  "token-limit": "fail",
+  "cancelled": "aborted",
+  "store-unavailable": "retry",
+  "queue-unavailable": "retry",
+  "embedded-failed": "retry",
+  "internal": "retry",
+} as const satisfies Record<ErrorCode, ErrorOutcome>;

@@ -1,0 +1,2 @@
+export { taskSettings } from "./settings.ts";
+export type { TaskSettings, TaskSettingsInput } from "./settings.ts";

@@ -1,0 +1,31 @@
+/**
+ * What can be set per task, with the names and defaults users of this system know.
+ * The same names are accepted per process in the configuration; a task's own value wins.
+ */
+import { z } from "zod";
+import { modelRef, retryPolicy } from "../plan/spec.ts";
+
+export const taskSettings = z.strictObject({
+  /** Steps of this task that may be under way at once (dispatched or running); absent = no limit of its own. */
+  concurrency: z.int().min(1).max(10_000).optional(),
+  /** Model-planned steps at the most; items of a map do not count. */
+  maxSteps: z.int().min(1).max(100_000).default(50),
+  /** Tokens of one prompt at the most; from 80 % on the context is summarised. */
+  contextWindowLimit: z.int().min(500).max(10_000_000).default(100_000),
+  /** A checkpoint after every so many settled steps. */
+  checkpointInterval: z.int().min(1).max(100_000).default(5),
+  maxPlanRevisions: z.int().min(0).max(50).default(5),
+  /** Input and output tokens of the whole task; absent = no limit. */
+  maxTokens: z.int().min(1).optional(),
+  model: modelRef.optional(),
+  retry: retryPolicy.optional(),
+  /** Whether a model looks at the results before a goal counts as reached. */
+  evaluate: z.boolean().default(true),
+  /** Names of the tools the plan may use; absent = all. */
+  tools: z.array(z.string().min(1).max(120)).max(500).optional(),
+  /** The folder that file tools may read, as the workers see it. */
+  workspace: z.string().min(1).max(4_000).optional(),
+  priority: z.int().min(-100).max(100).default(0),
+});
+export type TaskSettings = z.infer<typeof taskSettings>;
+export type TaskSettingsInput = z.input<typeof taskSettings>;

@@ -1,0 +1,207 @@
+/**
+ * What apps/api asks of the store: intent in, rows out. Every call names its tenant and runs as the
+ * role `baton_api` under row-level security, so another tenant's row does not exist for it.
+ */
+import type { TaskRef } from "@baton/core";
+import type { TraceRow } from "@baton/core/events";
+import type { StepKind, StepState, TaskIntent, TaskState } from "@baton/core/lifecycle";
+import type { CelExpression } from "@baton/core/plan";
+import type { ArtifactRef, NewStep, NewTrace, StepError, StepOutput, StepType } from "@baton/core/ports";
+import type { TaskSettings } from "@baton/core/task";
+
+export interface CreateTask {
+  readonly tenantId: string;
+  readonly taskId: string;
+  readonly kind: "goal" | "plan" | "reply";
+  readonly goal: string;
+  readonly input: unknown;
+  readonly settings: TaskSettings;
+  readonly steps: readonly NewStep[];
+  readonly result?: CelExpression;
+  readonly estimatedDurationMs?: number;
+  readonly threadId?: string;
+  readonly originTaskId?: string;
+  readonly createdBy?: string;
+  /** Trace rows of decisions made before the task existed (orchestration-decided). */
+  readonly traces: readonly NewTrace[];
+  /** Stored in the same transaction as the task. */
+  readonly idempotency?: IdempotencyRef;
+}
+
+export interface TaskRow {
+  readonly tenantId: string;
+  readonly taskId: string;
+  readonly kind: "goal" | "plan" | "reply";
+  readonly goal: string;
+  readonly input: unknown;
+  readonly state: TaskState;
+  readonly intent: TaskIntent;
+  readonly settings: TaskSettings;
+  /** User steps in all, and those in a terminal state. */
+  readonly totalSteps: number;
+  readonly settledSteps: number;
+  readonly runningSteps: number;
+  readonly failedSteps: number;
+  readonly revisionCount: number;
+  readonly traceNo: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+  /** True when the offline model made any decision or text of it. */
+  readonly offline: boolean;
+  readonly resultExpression: CelExpression | undefined;
+  readonly estimatedDurationMs: number | undefined;
+  readonly lastError: StepError | undefined;
+  readonly threadId: string | undefined;
+  readonly originTaskId: string | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+}
+
+export interface StepRow {
+  readonly stepId: string;
+  readonly position: number;
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly type: StepType;
+  readonly description: string;
+  readonly state: StepState;
+  readonly attemptNo: number;
+  readonly failureCount: number;
+  readonly crashCount: number;
+  readonly dependsOn: readonly string[];
+  readonly parentStepId: string | undefined;
+  readonly itemIndex: number | undefined;
+  readonly availableAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly worker: string | undefined;
+  readonly sessionId: string | undefined;
+  readonly error: StepError | undefined;
+  readonly output: unknown;
+  readonly outputSizeBytes: number;
+  readonly blobId: string | undefined;
+  readonly model: string | undefined;
+  readonly offline: boolean;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+}
+
+export interface Wait {
+  /** dependency | worker | backoff | approval | items | concurrency | person | intent | dead-letter | running */
+  readonly on: string;
+  readonly stepId: string | undefined;
+  readonly stepKey: string | undefined;
+  readonly since: number;
+  readonly detail: string;
+  /** What moves it. */
+  readonly movedBy: string;
+}
+
+export interface CheckpointRow {
+  readonly checkpointId: string;
+  readonly checkpointNo: number;
+  readonly traceNo: number;
+  readonly stepCount: number;
+  readonly createdAt: number;
+}
+
+export interface ArtifactRow extends ArtifactRef {
+  readonly stepId: string;
+  readonly sha256: string;
+  readonly createdAt: number;
+}
+
+export interface IdempotencyRef {
+  readonly tenantId: string;
+  /** Method and path template, e.g. `POST /api/v1/tasks`. */
+  readonly route: string;
+  readonly key: string;
+}
+
+export interface StoredAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export type IdempotencyStart =
+  | { readonly start: "first" }
+  | { readonly start: "in-flight" }
+  | { readonly start: "reused" }
+  | { readonly start: "replay"; readonly answer: StoredAnswer };
+
+export interface ApiKeyRow {
+  readonly keyId: string;
+  readonly tenantId: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: number;
+}
+
+export type IntentAnswer =
+  | { readonly answer: "changed" | "unchanged"; readonly state: TaskState }
+  | { readonly answer: "illegal"; readonly state: TaskState };
+
+export interface ClientStore {
+  /** Durable when it resolves; ready steps are dispatched after the commit. */
+  createTask(task: CreateTask): Promise<void>;
+  getTask(ref: TaskRef): Promise<TaskRow | undefined>;
+  listTasks(query: {
+    readonly tenantId: string;
+    readonly states?: readonly TaskState[];
+    readonly kind?: "goal" | "plan" | "reply";
+    readonly threadId?: string;
+    /** Newest first; the last row of the page before. */
+    readonly before?: { readonly createdAt: number; readonly taskId: string };
+    readonly limit: number;
+  }): Promise<readonly TaskRow[]>;
+  listRunningTasks(tenantId: string, limit: number): Promise<readonly TaskRow[]>;
+  listTaskSteps(ref: TaskRef, query: { readonly afterPosition?: number; readonly kinds?: readonly StepKind[]; readonly limit: number }): Promise<readonly StepRow[]>;
+  listTaskTraces(ref: TaskRef, query: { readonly afterNo?: number; readonly limit: number; readonly newestFirst?: boolean }): Promise<readonly TraceRow[]>;
+  readOutput(ref: TaskRef, blobId: string): Promise<unknown>;
+  settledOutputs(ref: TaskRef): Promise<readonly StepOutput[]>;
+
+  cancelTask(ref: TaskRef, by: { readonly by?: string; readonly reason?: string }): Promise<IntentAnswer | undefined>;
+  pauseTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
+  resumeTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
+  /** Reopens failed and held steps. */
+  retryTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
+  /** Why the task does not move, one entry per waiting thing; empty when it is terminal. */
+  whyTask(ref: TaskRef): Promise<readonly Wait[]>;
+
+  listCheckpoints(ref: TaskRef): Promise<readonly CheckpointRow[]>;
+  /** The context as it was: outputs of every step settled at the checkpoint. */
+  checkpointContext(ref: TaskRef, checkpointId: string): Promise<readonly StepOutput[] | undefined>;
+  listArtifacts(ref: TaskRef): Promise<readonly ArtifactRow[]>;
+  readArtifact(ref: TaskRef, artifactId: string): Promise<{ readonly row: ArtifactRow; readonly content: Uint8Array } | undefined>;
+
+  /** Creates the thread when it is unknown, appends, and returns the message's number. */
+  appendMessage(message: {
+    readonly tenantId: string;
+    readonly threadId: string;
+    readonly messageId: string;
+    readonly role: "user" | "assistant";
+    readonly parts: readonly unknown[];
+    readonly taskId?: string;
+    readonly decision?: unknown;
+  }): Promise<void>;
+  listMessages(tenantId: string, threadId: string, limit: number): Promise<readonly { readonly messageId: string; readonly role: "user" | "assistant"; readonly parts: readonly unknown[]; readonly taskId: string | undefined; readonly createdAt: number }[]>;
+
+  startIdempotent(ref: IdempotencyRef, bodyHash: string): Promise<IdempotencyStart>;
+  finishIdempotent(ref: IdempotencyRef, answer: StoredAnswer): Promise<void>;
+  /** The request failed before anything was written: the key may be used again. */
+  dropIdempotent(ref: IdempotencyRef): Promise<void>;
+
+  /** `hash` is SHA-256 of the whole key, hex. */
+  createApiKey(key: { readonly tenantId: string; readonly keyId: string; readonly name: string; readonly hash: string; readonly scopes: readonly string[] }): Promise<void>;
+  findApiKey(hash: string): Promise<ApiKeyRow | undefined>;
+  revokeApiKey(tenantId: string, keyId: string): Promise<boolean>;
+  /** Cheap round trip for readiness. */
+  ping(): Promise<void>;
+  /** True while at least one live session serves the pool. */
+  poolServed(pool: string): Promise<boolean>;
+}
