@@ -1,1 +1,2 @@
-export {};
+export { findPostgres, startPostgres } from "./postgres/postgres.ts";
+export type { EmbeddedPostgres, PostgresOptions } from "./postgres/postgres.ts";
