@@ -1,0 +1,8 @@
+/**
+ * What is generated in this repository.
+ *
+ * Boundary: the list only; each generator stands in a file of its own beside this one, and is added here.
+ */
+import type { Generator } from "./generation.ts";
+
+export const generators: readonly Generator[] = [];
