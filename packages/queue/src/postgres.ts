@@ -1,0 +1,88 @@
+/**
+ * The queue on PostgreSQL: BullMQ's own tables in a schema of their own.
+ *
+ * 1. Connections are counted: `producerConnections` for all queues of the process, and per consumer
+ *    `consumerConnections` and one that listens.
+ * 2. Migrations run when the queue is opened, under BullMQ's advisory lock per schema, so any number of
+ *    processes may start at once.
+ * 3. `pg` is loaded by BullMQ itself from plain settings: this room names it in package.json and imports
+ *    it nowhere.
+ */
+import { PostgresConnection, PostgresQueueBackend, Queue, createPostgresBackend } from "bullmq";
+import type { BackendFactory, PostgresPoolConfig } from "bullmq";
+import type { QueuePort } from "@baton/core/ports";
+import type { Backend, MessageQueue } from "./backend.ts";
+import { queueSettings, workerSettings } from "./backend.ts";
+import { within } from "./deadline.ts";
+import { BullQueue } from "./port.ts";
+import { unavailable } from "./unavailable.ts";
+import { PoolWorker } from "./worker.ts";
+
+export interface PostgresQueueOptions {
+  readonly url: string;
+  /** The schema of BullMQ's tables. Default `bullmq`. */
+  readonly schema?: string;
+  /** Default 2. */
+  readonly producerConnections?: number;
+  /** Per consumer, without the one that listens. Default 4. */
+  readonly consumerConnections?: number;
+  /** Connection trouble of producers, for logs and metrics. */
+  readonly onError: (error: Error) => void;
+}
+
+const startMs = 15_000;
+
+/** Rejects with `queue-unavailable` when PostgreSQL does not answer at the start. */
+export async function openPostgresQueue(options: PostgresQueueOptions): Promise<QueuePort> {
+  const { url, schema = "bullmq", producerConnections = 2, consumerConnections = 4, onError } = options;
+  const settings = poolSettings(url, schema);
+  const producer = new PostgresConnection({ ...settings, max: Math.max(2, producerConnections), migrate: true });
+  producer.on("error", onError);
+  try {
+    await within(startMs, producer.waitUntilReady(), () => {
+      throw new Error(`no answer within ${startMs} ms`);
+    });
+  } catch (cause) {
+    await within(1_000, producer.close(), () => undefined);
+    throw unavailable("postgres", "nothing was started", cause);
+  }
+  const sharing: BackendFactory<PostgresQueueBackend, PostgresPoolConfig> = (name, queueOptions) =>
+    new PostgresQueueBackend(producer, name, queueOptions, false);
+  const backend: Backend = {
+    kind: "postgres",
+    openQueue: (name) =>
+      new Queue(name, { ...queueSettings, connection: settings }, sharing) as unknown as MessageQueue,
+    openWorker: ({ queueName, slots, perform }) =>
+      PoolWorker.open(
+        queueName,
+        perform,
+        {
+          ...workerSettings,
+          concurrency: slots,
+          connection: { ...settings, max: Math.max(2, consumerConnections) },
+        },
+        createPostgresBackend,
+      ),
+    // The pool opens connections on demand, so only trying tells; `connectionTimeoutMillis` bounds it.
+    isReachable: () => true,
+    close: () => producer.close(),
+  };
+  return new BullQueue(backend, onError);
+}
+
+/** BullMQ adds the search path to `options`; the same setting inside the URL would win over it, so it moves out. */
+function poolSettings(url: string, schema: string): PostgresPoolConfig {
+  const address = new URL(url);
+  const fromUrl = address.searchParams.get("options");
+  address.searchParams.delete("options");
+  return {
+    connectionString: address.href,
+    schema,
+    keepAlive: true,
+    connectionTimeoutMillis: 900,
+    // A server that stops answering must not keep a connection for ever.
+    query_timeout: 15_000,
+    application_name: "baton-queue",
+    ...(fromUrl === null ? {} : { options: fromUrl }),
+  };
+}

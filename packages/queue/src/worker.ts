@@ -1,0 +1,101 @@
+/**
+ * One BullMQ worker as this room needs it.
+ *
+ * 1. `lastAnswerAt` is when the backend last answered "which message is next?", with one or with none:
+ *    the fetch itself is observed, so a loop that hangs, or a connection that is gone, leaves it stale.
+ *    While every slot is taken nobody asks, and it may grow old.
+ * 2. After `shut()` no message is taken, also not by a fetch that was waiting when it was called.
+ * 3. The main loop has an owner: when it ends without `close` or `pause`, it is started again.
+ * 4. A failed fetch waits before the next one: BullMQ repeats errors that are not connection errors
+ *    ("the database system is starting up") without a pause.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "bullmq";
+import type { BackendFactory, IQueueBackend, WorkerOptions } from "bullmq";
+
+export type Perform = (data: unknown) => Promise<void>;
+
+const retryAfterMs = 250;
+/** BullMQ's answer for "no message": data, id, rate limit delay, next delayed message. */
+const noMessage = [undefined, undefined, 0, 0];
+
+export class PoolWorker extends Worker<unknown, void, string, IQueueBackend, never, never> {
+  lastAnswerAt = 0;
+  #taking = true;
+
+  static open<C>(
+    name: string,
+    perform: Perform,
+    options: WorkerOptions<C>,
+    factory: BackendFactory<IQueueBackend, C>,
+  ): PoolWorker {
+    return new PoolWorker(
+      name,
+      perform,
+      options as unknown as WorkerOptions<never>,
+      factory as unknown as BackendFactory<IQueueBackend, never>,
+    );
+  }
+
+  private constructor(
+    name: string,
+    perform: Perform,
+    options: WorkerOptions<never>,
+    factory: BackendFactory<IQueueBackend, never>,
+  ) {
+    super(name, (job) => perform(job.data), options, factory);
+    this.#observe();
+  }
+
+  #observe(): void {
+    const { backend } = this;
+    const fetch = backend.moveToActive.bind(backend);
+    backend.moveToActive = async (token, workerName) => {
+      if (!this.#taking) return noMessage;
+      try {
+        const answer = await fetch(token, workerName);
+        this.lastAnswerAt = Date.now();
+        return answer;
+      } catch (error) {
+        await sleep(retryAfterMs);
+        throw error;
+      }
+    };
+    this.on("active", () => {
+      this.lastAnswerAt = Date.now();
+    });
+  }
+
+  /** Takes nothing from now on; what is in flight goes on. */
+  async shut(): Promise<void> {
+    this.#taking = false;
+    await super.pause(true);
+    // The wait for a notification would end with somebody else's wake-up in hand.
+    await this.backend.disconnectBlocking(false);
+  }
+
+  async reopen(): Promise<void> {
+    this.#taking = true;
+    await this.backend.reconnectBlocking();
+    await super.resume();
+  }
+
+  override async run(): Promise<void> {
+    while (!this.closing && !this.isPaused()) {
+      try {
+        await super.run();
+      } catch (error) {
+        this.emit("error", error as Error);
+        await sleep(retryAfterMs);
+      }
+      // A resume that came while the loop was ending has started the next one already.
+      if (this.isRunning()) return;
+    }
+  }
+
+  /** Cuts the connections without waiting for anything in flight. */
+  async cut(): Promise<void> {
+    this.#taking = false;
+    await this.backend.close(true);
+  }
+}

@@ -1,0 +1,17 @@
+import { describe, it } from "vitest";
+import { queueConformance } from "@baton/testing/conformance";
+import { openPostgresQueue } from "@baton/queue";
+import { postgresMissing, startPostgres } from "./servers.ts";
+
+const missing = postgresMissing();
+if (missing === undefined) {
+  queueConformance("PostgreSQL", async () => {
+    const server = await startPostgres();
+    const open = () => openPostgresQueue({ url: server.url, onError: () => undefined });
+    return { open, stop: server.stop, start: server.start, close: server.close };
+  });
+} else {
+  describe("queue on PostgreSQL", () => {
+    it.skip(`every case: ${missing}`, () => undefined);
+  });
+}

@@ -1,0 +1,2 @@
+export { queueConformance } from "./queue.ts";
+export type { QueueHarness } from "./queue.ts";
