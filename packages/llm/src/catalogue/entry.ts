@@ -1,0 +1,30 @@
+/** One model as the catalogue knows it, and what a call to it costs. */
+import type { ModelUsage } from "@baton/core/ports";
+
+/** US dollars per million tokens. */
+export interface Price {
+  readonly input: number;
+  readonly cachedInput: number;
+  readonly output: number;
+}
+
+export interface ModelEntry {
+  readonly id: string;
+  /** Tokens that prompt and answer share. */
+  readonly contextWindow: number;
+  /** null = not known, and then no cost is shown. */
+  readonly price: Price | null;
+  /** Replaces `price` for prompts longer than `inputTokens`. */
+  readonly longPrompt?: { readonly inputTokens: number; readonly price: Price };
+}
+
+/** `inputTokens` of a usage includes its cached ones. Writing to a cache is not priced: no request here asks for it. */
+export function costUsd(entry: ModelEntry, usage: ModelUsage): number | null {
+  const long = entry.longPrompt !== undefined && usage.inputTokens > entry.longPrompt.inputTokens;
+  const price = long ? (entry.longPrompt?.price ?? null) : entry.price;
+  if (price === null) return null;
+  const fresh = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
+  return (
+    (fresh * price.input + usage.cachedInputTokens * price.cachedInput + usage.outputTokens * price.output) / 1_000_000
+  );
+}

@@ -1,0 +1,195 @@
+/**
+ * The models of one process behind core's ModelPort.
+ *
+ * Purpose: choose the provider by `ModelRef`, resolve old names, count, price and carry the call.
+ * Boundary: the only room with the AI SDK and the Anthropic SDK; prompts are rendered elsewhere.
+ *
+ * 1. No retry and no fallback to another model happens here.
+ * 2. `limiter.acquire` is awaited before every network call, once.
+ * 3. A provider that is not configured is unknown: `unknown-model` names what is known.
+ */
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { BatonError } from "@baton/core";
+import type { ModelRef } from "@baton/core/plan";
+import type { ModelPort } from "@baton/core/ports";
+import { builtInAliases } from "./catalogue/aliases.ts";
+import { anthropicModels } from "./catalogue/anthropic.ts";
+import type { ModelEntry } from "./catalogue/entry.ts";
+import { createOfflineModel, offlineEntry, offlineRef } from "./offline/model.ts";
+import { type CallTarget, callModel } from "./providers/call.ts";
+import { failureError, readFailure } from "./providers/failure.ts";
+import { createAnthropicCounter, estimateTokens, type TokenCounter } from "./tokens.ts";
+
+/** Shared by every caller of one account; the composition root wires it. */
+export interface ModelLimiter {
+  /** Resolves when a call may go out; rejects with the abort reason. */
+  acquire(ref: ModelRef, signal: AbortSignal): Promise<void>;
+}
+
+export interface AnthropicOptions {
+  readonly apiKey: string;
+  /** Without `/v1`, e.g. `https://api.anthropic.com`. */
+  readonly baseUrl?: string;
+  /** Models the catalogue does not know yet, or knows wrongly. */
+  readonly models?: readonly ModelEntry[];
+}
+
+export interface OpenAiCompatibleOptions {
+  /** The provider's name in model references. */
+  readonly name: string;
+  /** With its version, e.g. `http://127.0.0.1:11434/v1`. */
+  readonly baseUrl: string;
+  readonly apiKey?: string;
+  /** A bare id has a window of 8,192 tokens and no price. */
+  readonly models: readonly (string | ModelEntry)[];
+  /** False for servers without `response_format: json_schema`. */
+  readonly structuredOutput?: boolean;
+}
+
+export interface ModelsOptions {
+  readonly providers: {
+    readonly anthropic?: AnthropicOptions;
+    readonly openaiCompatible?: readonly OpenAiCompatibleOptions[];
+    readonly offline?: { readonly latencyMs: number };
+  };
+  readonly defaultModel: ModelRef;
+  /** Keyed `provider/model`; goes before the built-in ones. */
+  readonly aliases?: Readonly<Record<string, ModelRef>>;
+  readonly limiter?: ModelLimiter;
+  /** Unix ms. */
+  readonly now: () => number;
+}
+
+interface Provider {
+  readonly entries: ReadonlyMap<string, ModelEntry>;
+  readonly target: (entry: ModelEntry) => CallTarget;
+  readonly counter?: TokenCounter;
+}
+
+const keyOf = (ref: ModelRef): string => `${ref.provider}/${ref.model}`;
+
+export function createModels(options: ModelsOptions): ModelPort {
+  const providers = createProviders(options.providers);
+  const offline =
+    options.providers.offline === undefined ? undefined : createOfflineModel(options.providers.offline, options.now);
+  const acquire = async (ref: ModelRef, signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    await options.limiter?.acquire(ref, signal);
+    signal.throwIfAborted();
+  };
+  const isOffline = (ref: ModelRef): boolean => keyOf(ref) === keyOf(offlineRef);
+
+  const list = (): ReturnType<ModelPort["list"]> => [
+    ...[...providers].flatMap(([provider, { entries }]) =>
+      [...entries.values()].map((entry) => ({
+        ref: { provider, model: entry.id },
+        offline: false,
+        contextWindow: entry.contextWindow,
+      })),
+    ),
+    ...(offline === undefined ? [] : [{ ref: offlineRef, offline: true, contextWindow: offlineEntry.contextWindow }]),
+  ];
+
+  const resolve = (wanted: ModelRef | undefined): ModelRef => {
+    const asked = wanted ?? options.defaultModel;
+    const ref = options.aliases?.[keyOf(asked)] ?? builtInAliases[keyOf(asked)] ?? asked;
+    const known = isOffline(ref) ? offline !== undefined : providers.get(ref.provider)?.entries.has(ref.model) === true;
+    if (known) return { provider: ref.provider, model: ref.model };
+    throw new BatonError(
+      "unknown-model",
+      unknownMessage(
+        asked,
+        providers,
+        list().map(({ ref: each }) => keyOf(each)),
+      ),
+    );
+  };
+
+  const found = (ref: ModelRef): { provider: Provider; entry: ModelEntry } => {
+    const provider = providers.get(ref.provider);
+    const entry = provider?.entries.get(ref.model);
+    if (provider === undefined || entry === undefined)
+      throw new Error(`${keyOf(ref)} was resolved but is not configured`);
+    return { provider, entry };
+  };
+
+  return {
+    resolve,
+    list,
+    async generate(asked) {
+      const request = { ...asked, model: resolve(asked.model) };
+      if (offline !== undefined && isOffline(request.model)) return offline.generate(request);
+      const { provider, entry } = found(request.model);
+      await acquire(request.model, request.signal);
+      return callModel(provider.target(entry), request, options.now);
+    },
+    async countTokens(asked, messages, near, signal) {
+      const ref = resolve(asked);
+      const counter = near && !isOffline(ref) ? found(ref).provider.counter : undefined;
+      if (counter === undefined) return { tokens: estimateTokens(messages), exact: false };
+      await acquire(ref, signal);
+      try {
+        return { tokens: await counter.count(ref.model, messages, signal), exact: true };
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        throw failureError(readFailure(error, false), ref, options.now);
+      }
+    },
+  };
+}
+
+function unknownMessage(asked: ModelRef, providers: ReadonlyMap<string, Provider>, known: readonly string[]): string {
+  const fix =
+    asked.provider === "anthropic" && !providers.has("anthropic")
+      ? "The provider anthropic has no API key: set ANTHROPIC_API_KEY."
+      : `Known: ${known.slice(0, 30).join(", ")}.`;
+  return `model: ${keyOf(asked)} is not known. ${fix}`;
+}
+
+function createProviders(options: ModelsOptions["providers"]): ReadonlyMap<string, Provider> {
+  const providers = new Map<string, Provider>();
+  const add = (name: string, provider: Provider): void => {
+    if (name === "" || name === offlineRef.provider || providers.has(name)) {
+      throw new BatonError("invalid-configuration", `providers: the name "${name}" is taken. Choose another one.`);
+    }
+    providers.set(name, provider);
+  };
+  if (options.anthropic !== undefined) add("anthropic", anthropicProvider(options.anthropic));
+  for (const each of options.openaiCompatible ?? []) add(each.name, openAiCompatibleProvider(each));
+  return providers;
+}
+
+const byId = (entries: readonly ModelEntry[]): ReadonlyMap<string, ModelEntry> =>
+  new Map(entries.map((entry) => [entry.id, entry]));
+
+function anthropicProvider(options: AnthropicOptions): Provider {
+  const baseUrl = options.baseUrl?.replace(/\/+$/, "").replace(/\/v1$/, "");
+  const sdk = createAnthropic({
+    apiKey: options.apiKey,
+    ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }),
+  });
+  return {
+    entries: byId([...anthropicModels, ...(options.models ?? [])]),
+    target: (entry) => ({ model: sdk(entry.id), entry, nativeSchema: true }),
+    counter: createAnthropicCounter({ apiKey: options.apiKey, baseUrl }),
+  };
+}
+
+function openAiCompatibleProvider(options: OpenAiCompatibleOptions): Provider {
+  const nativeSchema = options.structuredOutput ?? true;
+  const sdk = createOpenAICompatible({
+    name: options.name,
+    baseURL: options.baseUrl.replace(/\/+$/, ""),
+    includeUsage: true,
+    supportsStructuredOutputs: nativeSchema,
+    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+  });
+  const entries = options.models.map(
+    (model): ModelEntry => (typeof model === "string" ? { id: model, contextWindow: 8_192, price: null } : model),
+  );
+  return {
+    entries: byId(entries),
+    target: (entry) => ({ model: sdk(entry.id), entry, nativeSchema }),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * One call to a language model through the AI SDK.
+ *
+ * 1. `maxRetries: 0`: one request per call; the step's policy is the only retry layer.
+ * 2. Streams exactly when `onDelta` is given; deltas arrive in order, all of them before the reply.
+ * 3. The connection belongs to the call: however it ends, its socket is released or closed at once.
+ */
+import { BatonError } from "@baton/core";
+import type { ModelReply, ModelRequest } from "@baton/core/ports";
+import type { JSONSchema7, LanguageModel } from "ai";
+import { generateText, InvalidResponseDataError, NoOutputGeneratedError, streamText } from "ai";
+import type { ModelEntry } from "../catalogue/entry.ts";
+import { splitMessages } from "../tokens.ts";
+import { type Answer, accountOf, replyOf } from "./answer.ts";
+import { failureError, readFailure } from "./failure.ts";
+
+export interface CallTarget {
+  readonly model: LanguageModel;
+  readonly entry: ModelEntry;
+  /** False when the server knows no JSON schema: then the schema goes into the instructions. */
+  readonly nativeSchema: boolean;
+}
+
+export async function callModel(target: CallTarget, request: ModelRequest, now: () => number): Promise<ModelReply> {
+  const startedAt = now();
+  const own = new AbortController();
+  const signal = AbortSignal.any([request.signal, own.signal]);
+  const seen = { text: "", begun: false };
+  try {
+    const settings = settingsOf(target, request, signal);
+    const answer =
+      request.onDelta === undefined ? await whole(settings) : await streamed(settings, request.onDelta, seen);
+    return replyOf(request, target.entry, answer, now() - startedAt);
+  } catch (error) {
+    if (request.signal.aborted) throw request.signal.reason;
+    if (error instanceof BatonError) throw error;
+    const begun = seen.begun || NoOutputGeneratedError.isInstance(error) || InvalidResponseDataError.isInstance(error);
+    const failure = failureError(readFailure(error, begun), request.model, now);
+    if (!seen.begun || !(failure instanceof BatonError)) throw failure;
+    const account = accountOf(request, target.entry, seen.text, undefined);
+    throw new BatonError(failure.code, failure.message, {
+      cause: failure.cause,
+      details: { ...failure.details, ...account, text: seen.text.slice(0, 20_000) },
+    });
+  } finally {
+    own.abort();
+  }
+}
+
+function settingsOf(target: CallTarget, request: ModelRequest, signal: AbortSignal) {
+  const { instructions, conversation } = splitMessages(request.messages);
+  const schema = request.outputSchema;
+  const told = [instructions, target.nativeSchema || schema === undefined ? undefined : schemaInstruction(schema)];
+  const system = told.filter((text) => text !== undefined).join("\n\n");
+  return {
+    model: target.model,
+    maxRetries: 0,
+    abortSignal: signal,
+    messages: conversation.map((message) => ({ ...message })),
+    ...(system === "" ? {} : { instructions: system }),
+    ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
+    ...(schema === undefined ? {} : { output: unparsedObject(schema) }),
+  };
+}
+
+/** Asks for the schema on the wire and leaves the text as it came: `answer.ts` reads it, so that a bad one keeps its account. */
+function unparsedObject(schema: JSONSchema7) {
+  return {
+    name: "object",
+    responseFormat: Promise.resolve({ type: "json" as const, schema }),
+    parseCompleteOutput: async ({ text }: { text: string }) => text,
+    parsePartialOutput: async () => undefined,
+    createElementStreamTransform: () => undefined,
+  };
+}
+
+const schemaInstruction = (schema: unknown): string =>
+  `Answer with one JSON object and nothing else. It must match this JSON Schema:\n${JSON.stringify(schema)}`;
+
+type Settings = ReturnType<typeof settingsOf>;
+
+async function whole(settings: Settings): Promise<Answer> {
+  const result = await generateText(settings);
+  return {
+    text: result.text,
+    finishReason: result.finishReason,
+    rawFinishReason: result.rawFinishReason,
+    usage: result.usage,
+  };
+}
+
+async function streamed(
+  settings: Settings,
+  onDelta: (text: string) => void,
+  seen: { text: string; begun: boolean },
+): Promise<Answer> {
+  // The error part of the stream carries what onError would log.
+  const result = streamText({ ...settings, onError: () => {} });
+  let ended: Pick<Answer, "finishReason" | "rawFinishReason" | "usage"> | undefined;
+  for await (const part of result.stream) {
+    if (part.type === "text-delta") {
+      seen.begun = true;
+      seen.text += part.text;
+      onDelta(part.text);
+    } else if (part.type === "error") {
+      throw part.error;
+    } else if (part.type === "finish") {
+      ended = { finishReason: part.finishReason, rawFinishReason: part.rawFinishReason, usage: part.totalUsage };
+    }
+  }
+  return { text: seen.text, ...(ended ?? { finishReason: "other", rawFinishReason: undefined, usage: undefined }) };
+}

@@ -1,0 +1,63 @@
+/**
+ * Counting tokens: exactly by the provider where it offers that, else by a rule.
+ *
+ * The rule: one token per character of a script without spaces between words (Han, kana, Hangul,
+ * Thai …) and one per three other characters, plus four per message and three per prompt. English
+ * prose runs at 3.5 to 4.5 characters a token and program text at 2.7 to 3.5, so the rule counts
+ * prose 15 to 50 % too high and stays within about 10 % below for dense program text: it errs on
+ * the side that keeps a prompt inside its window.
+ */
+import Anthropic from "@anthropic-ai/sdk";
+import type { ModelMessage } from "@baton/core/ports";
+
+const unspaced =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/gu;
+
+export function estimateTextTokens(text: string): number {
+  const single = text.match(unspaced)?.length ?? 0;
+  return single + Math.ceil((text.length - single) / 3);
+}
+
+export function estimateTokens(messages: readonly ModelMessage[]): number {
+  return messages.reduce((sum, message) => sum + 4 + estimateTextTokens(message.content), 3);
+}
+
+/** The prompt as vendors want it: one instruction text, and the conversation without system messages. */
+export function splitMessages(messages: readonly ModelMessage[]): {
+  readonly instructions: string | undefined;
+  readonly conversation: readonly { readonly role: "user" | "assistant"; readonly content: string }[];
+} {
+  const system = messages.filter((message) => message.role === "system").map((message) => message.content);
+  const conversation = messages.flatMap((message) =>
+    message.role === "system" ? [] : [{ role: message.role, content: message.content }],
+  );
+  return { instructions: system.length === 0 ? undefined : system.join("\n\n"), conversation };
+}
+
+export interface TokenCounter {
+  count(model: string, messages: readonly ModelMessage[], signal: AbortSignal): Promise<number>;
+}
+
+/** `baseUrl` without `/v1`. Errors are the SDK's, for `failure.ts` to read. */
+export function createAnthropicCounter(options: { apiKey: string; baseUrl: string | undefined }): TokenCounter {
+  const client = new Anthropic({
+    apiKey: options.apiKey,
+    authToken: null,
+    maxRetries: 0,
+    ...(options.baseUrl === undefined ? {} : { baseURL: options.baseUrl }),
+  });
+  return {
+    async count(model, messages, signal) {
+      const { instructions, conversation } = splitMessages(messages);
+      const answer = await client.messages.countTokens(
+        {
+          model,
+          messages: conversation.map((message) => ({ ...message })),
+          ...(instructions === undefined ? {} : { system: instructions }),
+        },
+        { signal },
+      );
+      return answer.input_tokens;
+    },
+  };
+}
