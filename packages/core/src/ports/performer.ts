@@ -1,0 +1,76 @@
+/**
+ * The port between an attempt and what performs a step of one type.
+ *
+ * Purpose: the executor runs attempts; a performer knows one step type. Boundary: a performer never
+ * claims, settles or retries; it returns what it made, or throws.
+ *
+ * 1. Model calls go through `generate`, so that usage, traces and the token limit hold also for an
+ *    attempt that fails later.
+ * 2. A performer ends soon after `signal` aborts; what it throws then is of no consequence.
+ * 3. It may throw BatonError, TerminalError or RetryAfter; anything else counts as retryable.
+ */
+import type { TaskRef } from "../ids.ts";
+import type { CelExpression } from "../plan/spec.ts";
+import type { ModelReply, ModelRequest } from "./model.ts";
+import type { ClaimedStep, NewStep } from "./store.ts";
+import type { BatonEvent } from "../events/catalogue.ts";
+
+/** An earlier step's output with its value read; `value` is undefined when the step has none (skipped). */
+export interface ReadOutput {
+  readonly key: string;
+  readonly stepId: string;
+  readonly description: string;
+  readonly state: ClaimedStep["inputs"][number]["state"];
+  readonly value: unknown;
+  readonly sizeBytes: number;
+}
+
+export interface PerformContext {
+  readonly step: ClaimedStep;
+  readonly task: TaskRef;
+  /** The step's config with every expression evaluated, except below `step` of a map. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Outputs of the direct dependencies and of the steps that the config names. */
+  readonly inputs: readonly ReadOutput[];
+  readonly signal: AbortSignal;
+  /** Unix ms after which the attempt is ended. */
+  readonly deadlineAt: number;
+  /** Calls the model, adds `model-called` and the usage to the attempt; throws `token-limit` when the task has none left. */
+  generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
+  /** Adds a trace row, written when the attempt settles. */
+  trace(event: BatonEvent): void;
+  /** Tells watchers how far it is; may be lost. */
+  progress(message: string): void;
+  /** Hands model text to watchers as it arrives; may be lost. */
+  delta(text: string): void;
+  /** Where a fault test may stop the process; does nothing in production. */
+  failPoint(name: FailPoint): Promise<void>;
+}
+
+export type Performed =
+  | {
+      readonly performed: "output";
+      /** JSON; undefined is stored as null. */
+      readonly output: unknown;
+      /** Steps a plan or an evaluation adds to the task. */
+      readonly adds?: readonly NewStep[];
+      readonly result?: CelExpression;
+      readonly estimatedDurationMs?: number;
+    }
+  | { readonly performed: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
+  | { readonly performed: "deferred"; readonly adds: readonly NewStep[] };
+
+export type Performer = (context: PerformContext) => Promise<Performed>;
+
+/** The moments at which killing a worker has been dangerous in other systems. */
+export const failPoints = [
+  "after-fetch",
+  "after-claim",
+  "after-model-reply",
+  "before-effect",
+  "after-effect",
+  "before-settle",
+  "after-settle",
+  "before-dispatch",
+] as const;
+export type FailPoint = (typeof failPoints)[number];
