@@ -14,7 +14,7 @@ export type {
 } from "./model.ts";
 export type { LogPort, MeterLabels, MeterPort } from "./meter.ts";
 export { failPoints } from "./performer.ts";
-export type { FailPoint, Performed, PerformContext, Performer, ReadOutput } from "./performer.ts";
+export type { FailPoint, Performed, PerformContext, Performer } from "./performer.ts";
 export type { ConsumeOptions, QueueConsumer, QueueDepth, QueuePort, WakeUp } from "./queue.ts";
 export type { ArtifactDraft, ArtifactRef, ToolCall, ToolEffect, ToolPort, ToolReconciliation } from "./tool.ts";
 export { toolEffects } from "./tool.ts";

@@ -12,18 +12,8 @@
 import type { TaskRef } from "../ids.ts";
 import type { CelExpression } from "../plan/spec.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
-import type { ClaimedStep, NewStep } from "./store.ts";
+import type { ClaimedStep, NewStep, StepOutput } from "./store.ts";
 import type { BatonEvent } from "../events/catalogue.ts";
-
-/** An earlier step's output with its value read; `value` is undefined when the step has none (skipped). */
-export interface ReadOutput {
-  readonly key: string;
-  readonly stepId: string;
-  readonly description: string;
-  readonly state: ClaimedStep["inputs"][number]["state"];
-  readonly value: unknown;
-  readonly sizeBytes: number;
-}
 
 export interface PerformContext {
   readonly step: ClaimedStep;
@@ -31,10 +21,12 @@ export interface PerformContext {
   /** The step's config with every expression evaluated, except below `step` of a map. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Outputs of the direct dependencies and of the steps that the config names. */
-  readonly inputs: readonly ReadOutput[];
+  readonly inputs: readonly StepOutput[];
   readonly signal: AbortSignal;
   /** Unix ms after which the attempt is ended. */
   readonly deadlineAt: number;
+  /** The value of an output, fetched when it is kept by reference; undefined when the step has none. */
+  valueOf(output: StepOutput): Promise<unknown>;
   /** Calls the model, adds `model-called` and the usage to the attempt; throws `token-limit` when the task has none left. */
   generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
   /** Adds a trace row, written when the attempt settles. */
