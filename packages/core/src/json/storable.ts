@@ -41,7 +41,9 @@ function open(container: object): Frame {
 }
 
 function pointerTo(frames: readonly Frame[]): string {
-  return jsonPointer(frames.map(({ keys, next }) => (keys === undefined ? next - 1 : wellFormed(keys[next - 1] ?? ""))));
+  return jsonPointer(
+    frames.map(({ keys, next }) => (keys === undefined ? next - 1 : wellFormed(keys[next - 1] ?? ""))),
+  );
 }
 
 /**

@@ -43,6 +43,7 @@ export const outcomeOfCode = {
   "provider-rate-limited": "retry",
   "provider-unavailable": "retry",
   "provider-rejected": "fail",
+  "provider-spend-limit": "fail",
   "provider-auth": "fail",
   "tool-failed": "retry",
   "tool-input-invalid": "fail",

@@ -1,0 +1,47 @@
+/**
+ * What one evaluation may cost.
+ *
+ * One unit is about one visited value or 64 characters. Evaluation is synchronous and never re-entered,
+ * so one meter serves them all: it is reset when an evaluation begins.
+ */
+import { TooExpensive } from "./failure.ts";
+
+/** About half a second of work on the target machine at worst. */
+export const maxCost = 4_000_000;
+
+let spent = 0;
+
+export const meter = {
+  reset(): void {
+    spent = 0;
+  },
+  /** True also after the refusal itself was swallowed by `||`, `&&` or a quantifier. */
+  get exceeded(): boolean {
+    return spent > maxCost;
+  },
+  charge(units: number): void {
+    spent += units;
+    if (spent > maxCost) throw new TooExpensive();
+  },
+};
+
+export function textCost(text: string): number {
+  return 1 + (text.length >> 6);
+}
+
+/** The cost of looking at the outside of a value: a text's length, a list's elements. */
+export function shallowCost(value: unknown): number {
+  if (typeof value === "string") return textCost(value);
+  return Array.isArray(value) ? 1 + value.length : 1;
+}
+
+/** Charges for looking at every value inside, and stops as soon as that is too much. */
+export function chargeDeep(value: unknown): void {
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const next = open.pop();
+    meter.charge(typeof next === "string" ? textCost(next) : 1);
+    if (typeof next !== "object" || next === null) continue;
+    for (const child of next instanceof Map ? next.values() : Object.values(next)) open.push(child);
+  }
+}

@@ -1,0 +1,129 @@
+import { jsonPointer } from "../json/pointer.ts";
+import type { PlanSpec, StepSpec } from "../plan/spec.ts";
+import { notAncestors } from "./ancestry.ts";
+import { dependenciesOf, graphOf } from "./graph.ts";
+import type { PlanGraph } from "./graph.ts";
+import { cycleMessage, findCycles, topologicalOrder } from "./order.ts";
+import { createProblemList } from "./problem.ts";
+import type { PlanProblem, ProblemList } from "./problem.ts";
+import { readReferences } from "./references.ts";
+import type { ReferenceQuestion } from "./references.ts";
+
+export interface PlanLimits {
+  readonly maxSteps: number;
+  /** Absent: tools are not checked. */
+  readonly knownTools?: ReadonlySet<string>;
+}
+
+function indexSteps(spec: PlanSpec, problems: ProblemList): Map<string, number> {
+  const indexOf = new Map<string, number>();
+  for (const [index, { id }] of spec.steps.entries()) {
+    const first = indexOf.get(id);
+    if (first === undefined) {
+      indexOf.set(id, index);
+      continue;
+    }
+    const message = `Two steps have the id "${id}" (positions ${first} and ${index}). Rename one of them.`;
+    problems.add("duplicate-id", { stepId: id, pointer: jsonPointer(["steps", index, "id"]) }, message);
+  }
+  return indexOf;
+}
+
+function readEdges(spec: PlanSpec, indexOf: ReadonlyMap<string, number>, problems: ProblemList): PlanGraph {
+  const from: number[] = [];
+  const to: number[] = [];
+  for (const [index, step] of spec.steps.entries()) {
+    const known = new Set<string>();
+    for (const [entry, { step: name }] of dependenciesOf(step).entries()) {
+      const place = { stepId: step.id, pointer: jsonPointer(["steps", index, "depends_on", entry]) };
+      const source = indexOf.get(name);
+      if (name === step.id) {
+        problems.add("self-dependency", place, `Step "${step.id}" depends on itself. Remove that dependency.`);
+      } else if (source === undefined) {
+        const message = `Step "${step.id}" depends on "${name}", which does not exist. Add that step or correct the name.`;
+        problems.add("unknown-dependency", place, message);
+      } else if (known.has(name)) {
+        problems.add("duplicate-dependency", place, `Step "${step.id}" depends on "${name}" twice. Remove one.`);
+      } else {
+        known.add(name);
+        from.push(source);
+        to.push(index);
+      }
+    }
+  }
+  const nodes = spec.steps.map(({ id }) => id);
+  return graphOf(nodes, { from: Int32Array.from(from), to: Int32Array.from(to) });
+}
+
+function checkJoin(step: StepSpec, index: number, problems: ProblemList): void {
+  const { join } = step;
+  if (join === undefined || join === "all") return;
+  const needed = join === "any" ? 1 : join.n;
+  const given = step.depends_on?.length ?? 0;
+  if (needed <= given) return;
+  const place = { stepId: step.id, pointer: jsonPointer(["steps", index, "join"]) };
+  const message = `Step "${step.id}" waits for ${needed} of its dependencies but has ${given}. Lower join or add dependencies.`;
+  problems.add("join-too-large", place, message);
+}
+
+function checkTool(step: StepSpec, index: number, known: ReadonlySet<string>, problems: ProblemList): void {
+  const inner = step.type === "map" ? step.step : step;
+  if (inner.type !== "tool" || known.has(inner.tool)) return;
+  const field = step.type === "map" ? ["step", "tool"] : ["tool"];
+  const place = { stepId: step.id, pointer: jsonPointer(["steps", index, ...field]) };
+  const names = [...known].slice(0, 20).join(", ");
+  problems.add(
+    "unknown-tool",
+    place,
+    `Step "${step.id}" uses the tool "${inner.tool}"; known are: ${names || "none"}.`,
+  );
+}
+
+function checkCycles(graph: PlanGraph, reached: Uint8Array, problems: ProblemList): void {
+  for (const cycle of findCycles(graph, reached)) {
+    const first = cycle[0]!;
+    const place = { stepId: graph.nodes[first]!, pointer: jsonPointer(["steps", first, "depends_on"]) };
+    problems.add("cycle", place, cycleMessage(graph, cycle));
+  }
+}
+
+function refutedMessage({ stepId, reference, edgeFrom }: ReferenceQuestion): string {
+  if (edgeFrom !== undefined) {
+    return (
+      `The condition of step "${stepId}" on "${edgeFrom}" reads "${reference}", which is not certain to have ended ` +
+      `when "${edgeFrom}" ends. Add "${reference}" to depends_on of "${edgeFrom}", or read another step.`
+    );
+  }
+  if (reference === stepId) return `Step "${stepId}" reads its own output, which does not exist before it has run.`;
+  return `Step "${stepId}" reads "${reference}", which is not certain to come before it. Add "${reference}" to its depends_on.`;
+}
+
+/**
+ * Everything that keeps a well-shaped plan from running; empty when it may run. At most 100 problems.
+ * Order matters to callers that show the first only: structure, then tools and joins, then expressions.
+ */
+export function validatePlan(spec: PlanSpec, limits: PlanLimits): readonly PlanProblem[] {
+  const problems = createProblemList();
+  const count = spec.steps.length;
+  if (count === 0) problems.add("empty", { pointer: "/steps" }, "The plan has no steps. Give at least one.");
+  if (count > limits.maxSteps) {
+    const message = `The plan has ${count} steps; ${limits.maxSteps} are allowed. Use a map for repeated steps, or raise maxSteps.`;
+    problems.add("too-large", { pointer: "/steps" }, message);
+  }
+  if (problems.found.length > 0) return problems.found;
+  const indexOf = indexSteps(spec, problems);
+  const graph = readEdges(spec, indexOf, problems);
+  const { order, reached } = topologicalOrder(graph);
+  checkCycles(graph, reached, problems);
+  const isOrdered = problems.found.length === 0;
+  for (const [index, step] of spec.steps.entries()) {
+    checkJoin(step, index, problems);
+    if (limits.knownTools !== undefined) checkTool(step, index, limits.knownTools, problems);
+  }
+  const questions = readReferences(spec, indexOf, problems);
+  if (!isOrdered) return problems.found;
+  for (const question of notAncestors(graph, order, questions)) {
+    problems.add("not-an-ancestor", { stepId: question.stepId, pointer: question.pointer }, refutedMessage(question));
+  }
+  return problems.found;
+}
