@@ -10,9 +10,9 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { BatonError } from "@baton/core";
 
 export interface Binaries {
@@ -52,7 +52,7 @@ export function nativeFolder(platform: string): string {
     );
   }
   try {
-    return join(dirname(fileURLToPath(import.meta.resolve(name))), "..", "native");
+    return join(dirname(createRequire(import.meta.url).resolve(name)), "..", "native");
   } catch (cause) {
     throw new BatonError(
       "embedded-failed",
