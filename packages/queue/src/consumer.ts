@@ -31,6 +31,7 @@ class PoolConsumer implements QueueConsumer {
   readonly #options: ConsumeOptions;
   #active = 0;
   #closed: Promise<void> | undefined;
+  #wanted: "open" | "shut" = "open";
   #turn: Promise<void> = Promise.resolve();
 
   constructor(backend: Backend, options: ConsumeOptions) {
@@ -74,20 +75,22 @@ class PoolConsumer implements QueueConsumer {
   }
 
   async pause(): Promise<void> {
-    const shut = this.#worker.shut();
-    this.#inTurn(() => shut);
-    // The worker takes nothing from here on, also when its connection never confirms.
+    this.#wanted = "shut";
+    this.#worker.stopTaking();
+    this.#follow();
   }
 
   resume(): void {
-    this.#inTurn(() => this.#worker.reopen());
+    this.#wanted = "open";
+    this.#follow();
   }
 
-  #inTurn(change: () => Promise<void>): void {
+  /** Brings the worker to what was wanted last, one change at a time. */
+  #follow(): void {
     this.#turn = this.#turn.then(async () => {
       if (this.#closed !== undefined) return;
       try {
-        await change();
+        await (this.#wanted === "open" ? this.#worker.reopen() : this.#worker.shut());
       } catch (error) {
         this.#options.onError(error as Error);
       }
@@ -100,7 +103,8 @@ class PoolConsumer implements QueueConsumer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const ended = this.#worker.shut().then(() => this.#worker.close());
-    await within(Math.max(0, graceMs - cutMs), ended, () => within(cutMs, this.#worker.cut(), () => undefined));
+    await within(Math.max(0, graceMs - cutMs), this.#worker.close(), () =>
+      within(cutMs, this.#worker.cut(), () => undefined),
+    );
   }
 }

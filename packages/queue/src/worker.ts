@@ -4,7 +4,8 @@
  * 1. `lastAnswerAt` is when the backend last answered "which message is next?", with one or with none:
  *    the fetch itself is observed, so a loop that hangs, or a connection that is gone, leaves it stale.
  *    While every slot is taken nobody asks, and it may grow old.
- * 2. After `shut()` no message is taken, also not by a fetch that was waiting when it was called.
+ * 2. After `stopTaking()` no fetch asks for a message, also not one that was waiting for a notification. A
+ *    question that is already on its way may bring one more.
  * 3. The main loop has an owner: when it ends without `close` or `pause`, it is started again.
  * 4. A failed fetch waits before the next one: BullMQ repeats errors that are not connection errors
  *    ("the database system is starting up") without a pause.
@@ -66,18 +67,32 @@ export class PoolWorker extends Worker<unknown, void, string, IQueueBackend, nev
     });
   }
 
-  /** Takes nothing from now on; what is in flight goes on. */
+  /** Takes nothing from now on, at once; `shut` or `reopen` has to follow. */
+  stopTaking(): void {
+    this.#taking = false;
+  }
+
+  /** Lets the loop rest; what is in flight goes on. */
   async shut(): Promise<void> {
     this.#taking = false;
     await super.pause(true);
-    // The wait for a notification would end with somebody else's wake-up in hand.
+    // A wait for a notification would end with another consumer's wake-up in hand.
     await this.backend.disconnectBlocking(false);
   }
 
   async reopen(): Promise<void> {
     this.#taking = true;
-    await this.backend.reconnectBlocking();
-    await super.resume();
+    try {
+      await this.backend.reconnectBlocking();
+    } finally {
+      // Also when the server is away: the connection goes on trying by itself.
+      await super.resume();
+    }
+  }
+
+  override async close(force = false): Promise<void> {
+    this.#taking = false;
+    await super.close(force);
   }
 
   override async run(): Promise<void> {
@@ -93,9 +108,8 @@ export class PoolWorker extends Worker<unknown, void, string, IQueueBackend, nev
     }
   }
 
-  /** Cuts the connections without waiting for anything in flight. */
+  /** Cuts the connections without waiting for anything in flight; `close` has been called before. */
   async cut(): Promise<void> {
-    this.#taking = false;
     await this.backend.close(true);
   }
 }

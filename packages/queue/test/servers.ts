@@ -13,6 +13,9 @@ export interface TestServer {
   readonly url: string;
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Connections stay open and nothing is answered. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,6 +74,12 @@ export async function startRedis(extra: readonly string[] = []): Promise<TestSer
       child.kill("SIGKILL");
       await exited;
     },
+    async freeze() {
+      child?.kill("SIGSTOP");
+    },
+    async thaw() {
+      child?.kill("SIGCONT");
+    },
     async close() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -121,6 +130,12 @@ export async function startPostgres(): Promise<TestServer> {
       const exited = once(child, "exit");
       child.kill("SIGQUIT");
       await exited;
+    },
+    async freeze() {
+      child?.kill("SIGSTOP");
+    },
+    async thaw() {
+      child?.kill("SIGCONT");
     },
     async close() {
       await server.stop();

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { openRedisConnection, openRedisQueue, queueBoardQueues } from "@baton/queue";
+import { redisMissing, startRedis } from "./servers.ts";
+import type { TestServer } from "./servers.ts";
+
+const missing = redisMissing();
+const onError = () => undefined;
+const ids = { tenantId: "t", taskId: "k" };
+
+describe.skipIf(missing !== undefined)(`the queue on Redis${missing === undefined ? "" : ` (${missing})`}`, () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.close());
+
+  it("warns of a server that evicts keys, and only then", async () => {
+    const warnings: string[] = [];
+    const open = () => openRedisQueue({ url: server.url, onError, onWarning: (message) => warnings.push(message) });
+    await (await open()).close();
+    expect(warnings).toEqual([]);
+    const redis = await openRedisConnection(server.url, onError);
+    await redis.config("SET", "maxmemory-policy", "allkeys-lru");
+    await (await open()).close();
+    await redis.config("SET", "maxmemory-policy", "noeviction");
+    redis.disconnect();
+    expect(warnings).toEqual([expect.stringContaining("allkeys-lru")]);
+  });
+
+  it("keeps the last 1,000 messages that are done", async () => {
+    const port = await openRedisQueue({ url: server.url, onError });
+    let done = 0;
+    await port.consume({ pool: "kept", slots: 8, onError, perform: async () => void (done += 1) });
+    await port.enqueue(
+      "kept",
+      Array.from({ length: 1_100 }, (_, index) => ({ ...ids, stepId: `s${index}`, dispatchNo: 1 })),
+    );
+    await vi.waitFor(() => expect(done).toBe(1_100), { timeout: 30_000 });
+    const [queue] = queueBoardQueues(port, ["kept"]) as { getCompletedCount(): Promise<number> }[];
+    await vi.waitFor(async () => expect(await port.depth("kept")).toEqual({ waiting: 0, active: 0 }), {
+      timeout: 30_000,
+    });
+    expect(await queue?.getCompletedCount()).toBe(1_000);
+    await port.close();
+  });
+
+  it("sends ids and nothing else", async () => {
+    const port = await openRedisQueue({ url: server.url, onError });
+    const wakeUp = { ...ids, stepId: "s", dispatchNo: 3, secret: "not for the queue" };
+    await port.enqueue("ids", [wakeUp]);
+    const [queue] = queueBoardQueues(port, ["ids"]) as { getJob(id: string): Promise<{ data: unknown }> }[];
+    expect((await queue?.getJob("s-3"))?.data).toEqual({ ...ids, stepId: "s", dispatchNo: 3 });
+    await port.close();
+  });
+
+  it("says that the server does not answer", async () => {
+    await expect(openRedisQueue({ url: "redis://127.0.0.1:1", onError })).rejects.toMatchObject({
+      code: "queue-unavailable",
+    });
+  });
+
+  it("does not wait for a server that accepts and never answers", async () => {
+    const port = await openRedisQueue({ url: server.url, onError });
+    await server.freeze();
+    try {
+      await expect(port.enqueue("frozen", [{ ...ids, stepId: "s", dispatchNo: 1 }])).rejects.toMatchObject({
+        code: "queue-unavailable",
+      });
+      await port.close();
+    } finally {
+      await server.thaw();
+    }
+  });
+});
