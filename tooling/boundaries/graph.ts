@@ -61,7 +61,7 @@ export function listSpecifiers(file: string, source: string): Set<string> {
   return found;
 }
 
-export function vendorName(specifier: string): string {
+function vendorName(specifier: string): string {
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 }
 

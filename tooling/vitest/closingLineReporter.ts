@@ -9,7 +9,7 @@
  */
 import type { Reporter, SerializedError, TestModule, TestSuite } from "vitest/node";
 
-export interface RunCounts {
+interface RunCounts {
   passed: number;
   failed: number;
   skipped: number;
@@ -43,7 +43,7 @@ export class ClosingLineReporter implements Reporter {
   }
 }
 
-export function countRun(modules: readonly TestModule[], unhandledErrorCount: number): RunCounts {
+function countRun(modules: readonly TestModule[], unhandledErrorCount: number): RunCounts {
   const counts: RunCounts = { passed: 0, failed: unhandledErrorCount, skipped: 0 };
   for (const module of modules) {
     if (module.errors().length > 0) counts.failed += 1;
