@@ -128,23 +128,29 @@ function visit(walk: Walk, node: ASTNode, bound: Bound): void {
       if (typeof node.args === "object" && node.args !== null) {
         refuse(walk, node, "bytes and unsigned numbers have no form in JSON; write a text or a number");
       }
-      return;
+      break;
     case "id":
-      return visitName(walk, node, bound);
+      visitName(walk, node, bound);
+      break;
     case ".":
     case "[]":
-      return visitAccess(walk, node, bound);
+      visitAccess(walk, node, bound);
+      break;
     case "call":
     case "rcall":
-      return visitCall(walk, node, bound);
+      visitCall(walk, node, bound);
+      break;
     case "map":
-      return visitMapLiteral(walk, node, bound);
+      visitMapLiteral(walk, node, bound);
+      break;
     case "!_":
     case "-_":
-      return visit(walk, node.args, bound);
+      visit(walk, node.args, bound);
+      break;
     case ".?":
     case "[?]":
-      return refuse(walk, node, "optional access is not available; use has(…)");
+      refuse(walk, node, "optional access is not available; use has(…)");
+      break;
     default:
       for (const operand of node.args) visit(walk, operand, bound);
   }

@@ -27,14 +27,17 @@ function isScalar(value: unknown): boolean {
 }
 
 function chargeComparison(left: unknown, right: unknown): void {
-  if (isScalar(left) || isScalar(right)) return meter.charge(shallowCost(left));
-  chargeDeep(left);
-  chargeDeep(right);
+  if (isScalar(left) || isScalar(right)) {
+    meter.charge(shallowCost(left));
+  } else {
+    chargeDeep(left);
+    chargeDeep(right);
+  }
 }
 
 function chargeMembership(member: unknown, list: unknown): void {
-  if (isScalar(member)) return meter.charge(shallowCost(list));
-  chargeDeep(list);
+  if (isScalar(member)) meter.charge(shallowCost(list));
+  else chargeDeep(list);
 }
 
 function chargeOperands(...operands: readonly unknown[]): void {

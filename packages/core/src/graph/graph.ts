@@ -72,10 +72,11 @@ export function neighbours({ offsets, targets }: Adjacency, node: number): Int32
 }
 
 /**
- * The graph of a plan that `validatePlan` has accepted.
+ * The graph of a plan that `validatePlan` has accepted. Dependencies on existing steps of the task are
+ * behind it already: they are no edges.
  * @throws BatonError `invalid-plan` when a step is defined twice or a dependency is unknown
  */
-export function buildGraph(spec: PlanSpec): PlanGraph {
+export function buildGraph(spec: PlanSpec, existingSteps?: ReadonlySet<string>): PlanGraph {
   const indexOf = new Map(spec.steps.map(({ id }, index) => [id, index] as const));
   if (indexOf.size !== spec.steps.length)
     throw new BatonError("invalid-plan", "Two steps of the plan have the same id.");
@@ -85,6 +86,7 @@ export function buildGraph(spec: PlanSpec): PlanGraph {
     for (const dependency of dependenciesOf(step)) {
       const source = indexOf.get(dependency.step);
       if (source === undefined) {
+        if (existingSteps?.has(dependency.step) === true) continue;
         throw new BatonError(
           "invalid-plan",
           `Step "${step.id}" depends on "${dependency.step}", which does not exist.`,

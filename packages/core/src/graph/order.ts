@@ -52,7 +52,12 @@ export function completeOrder(graph: PlanGraph): TopologicalOrder {
 export function topologicalLevels(graph: PlanGraph): readonly (readonly number[])[] {
   const { order, level } = completeOrder(graph);
   const levels: number[][] = [];
-  for (const node of order) (levels[level[node]!] ??= []).push(node);
+  for (const node of order) {
+    const at = level[node]!;
+    const members = levels[at] ?? [];
+    members.push(node);
+    levels[at] = members;
+  }
   return levels;
 }
 

@@ -15,8 +15,13 @@ export interface ReferenceQuestion extends AncestryQuestion {
   readonly edgeFrom: string | undefined;
 }
 
-interface ReferenceWalk {
+/** The steps that a plan may name. */
+export interface StepNames {
   readonly indexOf: ReadonlyMap<string, number>;
+  readonly existing: ReadonlySet<string>;
+}
+
+interface ReferenceWalk extends StepNames {
   readonly problems: ProblemList;
   readonly questions: ReferenceQuestion[];
 }
@@ -40,7 +45,8 @@ function report(problems: ProblemList, site: Partial<Site> & { pointer: string }
 
 /** Checks one expression; true when its references may be asked about. */
 function check(walk: ReferenceWalk, source: string, site: Partial<Site> & { pointer: string }): boolean {
-  const found = checkExpression(source, { knownSteps: walk.indexOf, inMap: site.inMap === true });
+  const knownSteps = { has: (step: string) => walk.indexOf.has(step) || walk.existing.has(step) };
+  const found = checkExpression(source, { knownSteps, inMap: site.inMap === true });
   for (const problem of found) report(walk.problems, site, problem);
   return found.length === 0;
 }
@@ -71,8 +77,8 @@ function readFields(walk: ReferenceWalk, step: StepSpec, index: number): void {
         walk.problems.add("invalid-expression", { stepId: step.id, pointer }, message);
       } else if (check(walk, source, site)) {
         for (const reference of referencedSteps(source)) {
-          const ancestor = walk.indexOf.get(reference)!;
-          if (direct.has(reference)) continue;
+          const ancestor = walk.indexOf.get(reference);
+          if (ancestor === undefined || direct.has(reference)) continue;
           walk.questions.push({ ancestor, node: index, stepId: step.id, pointer, reference, edgeFrom: undefined });
         }
       }
@@ -88,20 +94,16 @@ function readConditions(walk: ReferenceWalk, step: StepSpec, index: number): voi
     const pointer = jsonPointer(["steps", index, "depends_on", entry, "when"]);
     if (!check(walk, when, { stepId: step.id, pointer, inMap: false })) continue;
     for (const reference of referencedSteps(when)) {
-      const ancestor = walk.indexOf.get(reference)!;
-      if (ancestor === node) continue;
+      const ancestor = walk.indexOf.get(reference);
+      if (ancestor === undefined || ancestor === node) continue;
       walk.questions.push({ ancestor, node, stepId: step.id, pointer, reference, edgeFrom });
     }
   }
 }
 
 /** Checks every expression of the plan and collects what has to be an ancestor of what. */
-export function readReferences(
-  spec: PlanSpec,
-  indexOf: ReadonlyMap<string, number>,
-  problems: ProblemList,
-): readonly ReferenceQuestion[] {
-  const walk: ReferenceWalk = { indexOf, problems, questions: [] };
+export function readReferences(spec: PlanSpec, names: StepNames, problems: ProblemList): readonly ReferenceQuestion[] {
+  const walk: ReferenceWalk = { ...names, problems, questions: [] };
   for (const [index, step] of spec.steps.entries()) {
     readFields(walk, step, index);
     readConditions(walk, step, index);

@@ -5,50 +5,67 @@ import { dependenciesOf, graphOf } from "./graph.ts";
 import type { PlanGraph } from "./graph.ts";
 import { cycleMessage, findCycles, topologicalOrder } from "./order.ts";
 import { createProblemList } from "./problem.ts";
-import type { PlanProblem, ProblemList } from "./problem.ts";
+import type { PlanProblem, PlanProblemCode, ProblemList } from "./problem.ts";
 import { readReferences } from "./references.ts";
-import type { ReferenceQuestion } from "./references.ts";
+import type { ReferenceQuestion, StepNames } from "./references.ts";
 
 export interface PlanLimits {
   readonly maxSteps: number;
   /** Absent: tools are not checked. */
   readonly knownTools?: ReadonlySet<string>;
+  /** Steps of the task outside this plan (for revisions): they may be depended on and read without more. */
+  readonly existingSteps?: ReadonlySet<string>;
 }
 
-function indexSteps(spec: PlanSpec, problems: ProblemList): Map<string, number> {
+const noSteps: ReadonlySet<string> = new Set();
+
+function indexSteps(spec: PlanSpec, existing: ReadonlySet<string>, problems: ProblemList): Map<string, number> {
   const indexOf = new Map<string, number>();
   for (const [index, { id }] of spec.steps.entries()) {
     const first = indexOf.get(id);
-    if (first === undefined) {
-      indexOf.set(id, index);
-      continue;
-    }
-    const message = `Two steps have the id "${id}" (positions ${first} and ${index}). Rename one of them.`;
+    if (first === undefined) indexOf.set(id, index);
+    if (first === undefined && !existing.has(id)) continue;
+    const message = existing.has(id)
+      ? `The task already has a step "${id}". Choose another id.`
+      : `Two steps have the id "${id}" (positions ${first} and ${index}). Rename one of them.`;
     problems.add("duplicate-id", { stepId: id, pointer: jsonPointer(["steps", index, "id"]) }, message);
   }
   return indexOf;
 }
 
-function readEdges(spec: PlanSpec, indexOf: ReadonlyMap<string, number>, problems: ProblemList): PlanGraph {
+function edgeFault(
+  stepId: string,
+  name: string,
+  { isKnown, seen }: { readonly isKnown: boolean; readonly seen: ReadonlySet<string> },
+): { readonly code: PlanProblemCode; readonly message: string } | undefined {
+  if (name === stepId) {
+    return { code: "self-dependency", message: `Step "${stepId}" depends on itself. Remove that dependency.` };
+  }
+  if (!isKnown) {
+    const message = `Step "${stepId}" depends on "${name}", which does not exist. Add that step or correct the name.`;
+    return { code: "unknown-dependency", message };
+  }
+  if (!seen.has(name)) return undefined;
+  return { code: "duplicate-dependency", message: `Step "${stepId}" depends on "${name}" twice. Remove one.` };
+}
+
+function readEdges(spec: PlanSpec, { indexOf, existing }: StepNames, problems: ProblemList): PlanGraph {
   const from: number[] = [];
   const to: number[] = [];
   for (const [index, step] of spec.steps.entries()) {
-    const known = new Set<string>();
+    const seen = new Set<string>();
     for (const [entry, { step: name }] of dependenciesOf(step).entries()) {
-      const place = { stepId: step.id, pointer: jsonPointer(["steps", index, "depends_on", entry]) };
       const source = indexOf.get(name);
-      if (name === step.id) {
-        problems.add("self-dependency", place, `Step "${step.id}" depends on itself. Remove that dependency.`);
-      } else if (source === undefined) {
-        const message = `Step "${step.id}" depends on "${name}", which does not exist. Add that step or correct the name.`;
-        problems.add("unknown-dependency", place, message);
-      } else if (known.has(name)) {
-        problems.add("duplicate-dependency", place, `Step "${step.id}" depends on "${name}" twice. Remove one.`);
-      } else {
-        known.add(name);
-        from.push(source);
-        to.push(index);
+      const fault = edgeFault(step.id, name, { isKnown: source !== undefined || existing.has(name), seen });
+      if (fault !== undefined) {
+        const pointer = jsonPointer(["steps", index, "depends_on", entry]);
+        problems.add(fault.code, { stepId: step.id, pointer }, fault.message);
+        continue;
       }
+      seen.add(name);
+      if (source === undefined) continue;
+      from.push(source);
+      to.push(index);
     }
   }
   const nodes = spec.steps.map(({ id }) => id);
@@ -111,8 +128,9 @@ export function validatePlan(spec: PlanSpec, limits: PlanLimits): readonly PlanP
     problems.add("too-large", { pointer: "/steps" }, message);
   }
   if (problems.found.length > 0) return problems.found;
-  const indexOf = indexSteps(spec, problems);
-  const graph = readEdges(spec, indexOf, problems);
+  const existing = limits.existingSteps ?? noSteps;
+  const indexOf = indexSteps(spec, existing, problems);
+  const graph = readEdges(spec, { indexOf, existing }, problems);
   const { order, reached } = topologicalOrder(graph);
   checkCycles(graph, reached, problems);
   const isOrdered = problems.found.length === 0;
@@ -120,7 +138,7 @@ export function validatePlan(spec: PlanSpec, limits: PlanLimits): readonly PlanP
     checkJoin(step, index, problems);
     if (limits.knownTools !== undefined) checkTool(step, index, limits.knownTools, problems);
   }
-  const questions = readReferences(spec, indexOf, problems);
+  const questions = readReferences(spec, { indexOf, existing }, problems);
   if (!isOrdered) return problems.found;
   for (const question of notAncestors(graph, order, questions)) {
     problems.add("not-an-ancestor", { stepId: question.stepId, pointer: question.pointer }, refutedMessage(question));
