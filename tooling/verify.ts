@@ -7,7 +7,7 @@
  * 3. The last line is `N passed, N failed`, alone.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { type CheckResult, formatTable, readResults, type TurboSummary } from "./verify/summary.ts";
 
@@ -52,7 +52,9 @@ function verify(): CheckResult[] {
     console.log(`turbo wrote no summary (exit ${run.status ?? run.signal}):\n${output}`);
     return readResults(names, { tasks: [] });
   }
-  return readResults(names, JSON.parse(readFileSync(summaryFile, "utf8")) as TurboSummary);
+  const summary = JSON.parse(readFileSync(summaryFile, "utf8")) as TurboSummary;
+  rmSync(summaryFile);
+  return readResults(names, summary);
 }
 
 function readLog({ logFile }: CheckResult): string {
