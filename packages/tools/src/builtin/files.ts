@@ -1,10 +1,11 @@
-import { stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
+import { BatonError } from "@baton/core";
 import type { ToolCall } from "@baton/core/ports";
 import { z } from "zod";
 import { defineTool } from "../definition/define.ts";
 import { inputInvalid } from "../definition/refusals.ts";
 import { createLineMatcher } from "../search/matcher.ts";
-import { openInside, openWorkspace, type Workspace } from "../workspace/confinement.ts";
+import { diskCode, openInside, openWorkspace, type Workspace } from "../workspace/confinement.ts";
 import { compileGlob } from "../workspace/glob.ts";
 import { decodeText } from "../workspace/text.ts";
 import { type FoundFile, walkFiles } from "../workspace/walk.ts";
@@ -60,7 +61,7 @@ export const readFile = defineTool({
   }),
   execute: async (input, call) => {
     const read = await readText(await openWorkspace(call), input.path, input.maxBytes, call);
-    if (read.kind === "binary") throw inputInvalid("path", `"${input.path}" ${read.why}.`);
+    if (read.kind === "unreadable") throw inputInvalid("path", `"${input.path}" ${read.why}.`);
     const { path, text, sizeBytes, truncated, warnings } = read;
     return { path, text, sizeBytes, truncated, ...(warnings.length > 0 && { warnings: [...warnings] }) };
   },
@@ -93,11 +94,11 @@ export const searchFiles = defineTool({
     const skipped: { path: string; reason: string }[] = [];
     let skippedCount = 0;
     for await (const { path } of walkFiles(workspace, glob, call.signal)) {
-      const read = await readText(workspace, path, maxReadBytes, call);
-      if (read.kind === "binary" || read.truncated) {
+      const read = await readText(workspace, path, maxReadBytes, call).catch(asSkipped);
+      if (read.kind === "unreadable" || read.truncated) {
         skippedCount++;
         if (skipped.length < 100)
-          skipped.push({ path, reason: read.kind === "binary" ? read.why : "is larger than 16 MB" });
+          skipped.push({ path, reason: read.kind === "unreadable" ? read.why : "is larger than 16 MB" });
         continue;
       }
       const room = input.max - matches.length;
@@ -111,7 +112,15 @@ export const searchFiles = defineTool({
 
 type ReadText =
   | { kind: "text"; path: string; text: string; sizeBytes: number; truncated: boolean; warnings: readonly string[] }
-  | { kind: "binary"; why: string };
+  | { kind: "unreadable"; why: string };
+
+/** One file that went away or may not be read does not fail a search over many. */
+function asSkipped(error: unknown): ReadText {
+  const isAboutFile =
+    error instanceof BatonError && ["tool-input-invalid", "path-outside-workspace"].includes(error.code);
+  if (!isAboutFile) throw error;
+  return { kind: "unreadable", why: error.problems[0]?.detail ?? error.message };
+}
 
 async function readText(workspace: Workspace, path: string, maxBytes: number, call: ToolCall): Promise<ReadText> {
   const opened = await openInside(workspace, path);
@@ -119,7 +128,7 @@ async function readText(workspace: Workspace, path: string, maxBytes: number, ca
     const bytes = await readUpTo(opened.file, maxBytes + 1, call.signal);
     const truncated = bytes.length > maxBytes;
     const decoded = decodeText(bytes.subarray(0, maxBytes), truncated);
-    if (decoded.kind === "binary") return decoded;
+    if (decoded.kind === "binary") return { kind: "unreadable", why: decoded.why };
     return { ...decoded, path: opened.path, sizeBytes: Math.max(opened.sizeBytes, bytes.length), truncated };
   } finally {
     await opened.file.close();
@@ -146,14 +155,14 @@ async function readUpTo(
 }
 
 /** Undefined when the file went away after it was listed. */
-async function described({ path, absolute }: FoundFile): Promise<z.infer<typeof listedFile> | undefined> {
+async function described({ path, realPath }: FoundFile): Promise<z.infer<typeof listedFile> | undefined> {
   try {
-    const status = await stat(absolute);
+    const status = await lstat(realPath);
     if (!status.isFile()) return undefined;
     return { path, sizeBytes: status.size, modifiedAt: status.mtime.toISOString() };
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+    if (diskCode(error) === "ENOENT") return undefined;
+    throw new BatonError("tool-failed", `"${path}" cannot be looked at (${diskCode(error)}).`, { cause: error });
   }
 }
 

@@ -117,8 +117,8 @@ async function reloaded(file: string, before: LoadedFile | undefined): Promise<L
       return { signature, tools: before?.tools ?? [], problem: asError(error) };
     }
   } catch (error) {
-    // Gone or unreadable between the listing and the stat; the next poll tells which.
-    return before ?? { signature: "", tools: [], problem: asError(error) };
+    if (before?.signature === "unreadable") return before;
+    return { signature: "unreadable", tools: before?.tools ?? [], problem: asError(error) };
   }
 }
 

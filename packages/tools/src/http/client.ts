@@ -159,6 +159,7 @@ async function converse(exchange: Exchange, socket: Socket): Promise<GuardedResp
       path: url.pathname + url.search,
       headers: { "accept-encoding": "identity", "user-agent": "baton", ...headers },
       body: request.body ?? null,
+      reset: true,
       signal,
     });
     return {

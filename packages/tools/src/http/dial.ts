@@ -33,14 +33,12 @@ export const systemDialer: Dialer = ({ address, port, tls, hostname, signal }) =
   const onAbort = () => connected.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   socket.once(tls ? "secureConnect" : "connect", () => connected.resolve(socket));
-  socket.once("error", connected.reject);
+  // Stays on: an error before the HTTP client takes the socket over must not be uncaught.
+  socket.on("error", connected.reject);
   return connected.promise
     .catch((error: unknown) => {
       socket.destroy();
       throw error;
     })
-    .finally(() => {
-      signal.removeEventListener("abort", onAbort);
-      socket.removeListener("error", connected.reject);
-    });
+    .finally(() => signal.removeEventListener("abort", onAbort));
 };

@@ -20,10 +20,7 @@ export interface GuardedCall {
  * Runs `perform` until it settles, the caller aborts or the tool's own time is over, whichever is
  * first. A tool that ignores its signal cannot hold the attempt: what it still does is reported late.
  */
-export async function runGuarded(
-  guarded: GuardedCall,
-  perform: (call: ToolCall) => Promise<unknown>,
-): Promise<unknown> {
+export async function runGuarded<T>(guarded: GuardedCall, perform: (call: ToolCall) => Promise<T>): Promise<T> {
   const { tool, call, timeoutMs } = guarded;
   call.signal.throwIfAborted();
   const timeout = new AbortController();
@@ -75,6 +72,11 @@ function asToolError(tool: string, error: unknown): unknown {
     error instanceof RetryAfter ||
     error instanceof Suspend;
   if (speaksForItself) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new BatonError("tool-failed", `Tool "${tool}" failed: ${why}`, { cause: error });
+  return new BatonError("tool-failed", `Tool "${tool}" failed: ${messageOf(error)}`, { cause: error });
+}
+
+/** Anything can be thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  return typeof error === "string" ? error : `a thrown ${typeof error}`;
 }

@@ -13,7 +13,7 @@ import { BatonError } from "@baton/core";
 import type { ToolPort, ToolSummary } from "@baton/core/ports";
 import type { Tool } from "../definition/define.ts";
 import { nearestNames } from "./nearest.ts";
-import { type LateOutcome, runGuarded } from "./outcome.ts";
+import { type LateOutcome, messageOf, runGuarded } from "./outcome.ts";
 import { definedTools, type ToolSource } from "./source.ts";
 
 export interface ToolRegistryOptions {
@@ -62,12 +62,8 @@ export function createToolRegistry(options: ToolRegistryOptions = {}): ToolRegis
       const { source, localName } = locate(name);
       if (source.reconcile === undefined) return { outcome: "unknown" };
       const ask = source.reconcile.bind(source);
-      let verdict: Awaited<ReturnType<typeof ask>> = { outcome: "unknown" };
       const guarded = { tool: name, call, timeoutMs: source.timeoutMs?.(localName), onLate };
-      await runGuarded(guarded, async (own) => {
-        verdict = await ask(localName, args, own);
-      });
-      return verdict;
+      return runGuarded(guarded, (own) => ask(localName, args, own));
     },
     replaceTools: (tools) => {
       local = mount(tools, sources);
@@ -121,7 +117,7 @@ function checkSources(sources: readonly ToolSource[]): void {
 }
 
 function warnLate({ tool, idempotencyKey, error }: LateOutcome): void {
-  const how = error === undefined ? "completed" : `failed (${error instanceof Error ? error.message : String(error)})`;
+  const how = error === undefined ? "completed" : `failed (${messageOf(error)})`;
   process.emitWarning(
     `Tool "${tool}" ${how} after its attempt had ended; idempotency key ${idempotencyKey}.`,
     "BatonLateTool",

@@ -68,13 +68,20 @@ export async function openInside(workspace: Workspace, path: string): Promise<Op
   }
 }
 
-/** Whether the real path of `absolute` lies inside; false also when nothing is there. */
-export async function isInside(workspace: Workspace, absolute: string): Promise<boolean> {
+/** The regular file that a link leads to; undefined when it leads outside, to a folder or to nothing. */
+export async function linkedFile(workspace: Workspace, link: string): Promise<string | undefined> {
   try {
-    return contains(workspace.root, await realpath(absolute));
-  } catch {
-    return false; // A broken or looping link is inside nothing.
+    const target = await realpath(link);
+    return contains(workspace.root, target) && (await lstat(target)).isFile() ? target : undefined;
+  } catch (error) {
+    if (["ENOENT", "ELOOP", "ENOTDIR", "EACCES"].includes(diskCode(error))) return undefined;
+    throw error;
   }
+}
+
+/** The system's name for what went wrong, such as ENOENT; "" for other errors. */
+export function diskCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 export function posixPath(path: string): string {
@@ -122,14 +129,19 @@ async function leavesThroughLink(workspace: Workspace, lexical: string): Promise
  */
 async function checkOpened(workspace: Workspace, file: FileHandle, real: string, path: string): Promise<void> {
   if (process.platform === "linux") {
-    const target = await readlink(`/proc/self/fd/${file.fd}`);
-    if (contains(workspace.root, target)) return;
-    throw pathOutside(path, "was moved out of the workspace while it was opened");
+    const target = await readlink(`/proc/self/fd/${file.fd}`).catch(unlessMissing);
+    if (target !== undefined && contains(workspace.root, target)) return;
+    if (target !== undefined) throw pathOutside(path, "was moved out of the workspace while it was opened");
   }
   const again = await realpath(real);
   const [opened, found] = await Promise.all([file.stat({ bigint: true }), lstat(again, { bigint: true })]);
   if (contains(workspace.root, again) && opened.ino === found.ino && opened.dev === found.dev) return;
   throw pathOutside(path, "was moved out of the workspace while it was opened");
+}
+
+/** A container may have no /proc; then the portable check decides. */
+function unlessMissing(error: unknown): undefined {
+  if (diskCode(error) !== "ENOENT") throw error;
 }
 
 function contains(root: string, path: string): boolean {
@@ -138,7 +150,7 @@ function contains(root: string, path: string): boolean {
 }
 
 function unreadable(path: string, cause: unknown): BatonError {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const code = diskCode(cause);
   const reasons: Record<string, string> = {
     ENOENT: "does not exist in the workspace",
     ENOTDIR: "does not exist in the workspace",

@@ -60,7 +60,7 @@ export function compileGlob(pattern: string): Glob {
 
 function step(segments: readonly Segment[], states: GlobStates, name: string): GlobStates {
   const next = new Set<number>();
-  const characters = [...name];
+  const characters = Array.from(name);
   for (const index of states) {
     const segment = segments[index];
     if (segment?.kind === "deep") addClosed(next, segments, index);
@@ -117,7 +117,8 @@ function segmentsOf(text: string, pattern: string): Segment[] {
   const names = (text.endsWith("/") ? `${text}**` : text).split("/").filter((name) => name !== "" && name !== ".");
   if (names.includes("..")) throw pathOutside(pattern, 'contains ".."', "pattern");
   const segments = names.map(
-    (name): Segment => (name === "**" ? { kind: "deep" } : { kind: "tokens", tokens: tokensOf([...name], pattern) }),
+    (name): Segment =>
+      name === "**" ? { kind: "deep" } : { kind: "tokens", tokens: tokensOf(Array.from(name), pattern) },
   );
   // "a/**" means the files below a: a trailing "**" still needs a name to match.
   if (segments.at(-1)?.kind === "deep") segments.push({ kind: "tokens", tokens: [{ kind: "star" }] });

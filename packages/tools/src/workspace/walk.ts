@@ -1,7 +1,8 @@
 import { opendir, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { BatonError } from "@baton/core";
 import { pathOutside } from "../definition/refusals.ts";
-import { isInside, type Workspace } from "./confinement.ts";
+import { diskCode, linkedFile, type Workspace } from "./confinement.ts";
 import type { Glob, GlobStates } from "./glob.ts";
 
 /** Skipped unless the pattern spells them out: nobody means them by "every file". */
@@ -10,7 +11,8 @@ const skippedFolders = [".git", "node_modules"];
 export interface FoundFile {
   /** Relative to the workspace, with posix separators. */
   readonly path: string;
-  readonly absolute: string;
+  /** Absolute and free of links when it was found. */
+  readonly realPath: string;
 }
 
 interface Entry {
@@ -48,7 +50,8 @@ async function* walkFolder(walk: Walk, folder: string, states: GlobStates): Asyn
     }
     const absolute = join(workspace.root, path);
     if (!glob.accepts(below)) continue;
-    if (kind === "file" || (await isInside(workspace, absolute))) yield { path, absolute };
+    const realPath = kind === "file" ? absolute : await linkedFile(workspace, absolute);
+    if (realPath !== undefined) yield { path, realPath };
   }
 }
 
@@ -67,9 +70,13 @@ async function entriesOf(workspace: Workspace, folder: string): Promise<Entry[]>
       throw pathOutside(folder, "was replaced by a link during the listing", "pattern");
     }
   } catch (error) {
-    const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (isGone && folder !== "") return []; // Removed between its parent's listing and its own.
-    throw error;
+    const code = diskCode(error);
+    if (code === "ENOENT" && folder !== "") return []; // Removed between its parent's listing and its own.
+    if (error instanceof BatonError) throw error;
+    throw new BatonError("tool-failed", `The folder "${folder || "."}" of the workspace cannot be read (${code}).`, {
+      cause: error,
+      details: { sent: false },
+    });
   }
   const key = ({ name, kind }: Entry) => (kind === "folder" ? `${name}/` : name);
   return entries.sort((a, b) => (key(a) < key(b) ? -1 : 1));
