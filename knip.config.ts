@@ -12,6 +12,11 @@ import { listFiles, listRooms } from "./tooling/workspace/workspace.ts";
 
 const root = import.meta.dirname;
 
+/** Files that no import names: the bootstrap hands the path on to Node. */
+const startedByPath: Readonly<Record<string, readonly string[]>> = {
+  "packages/embedded": ["src/lifetime/import.ts"],
+};
+
 function isBeingBuilt(folder: string): boolean {
   if (!/^(?:apps|packages)\//.test(folder)) return listFiles(root, folder, [".ts"]).length === 0;
   const index = path.join(root, folder, "src/index.ts");
@@ -21,7 +26,7 @@ function isBeingBuilt(folder: string): boolean {
 }
 
 function room(folder: string) {
-  const entry = ["src/main.ts", "test/**/*.ts"];
+  const entry = ["src/main.ts", "test/**/*.ts", ...(startedByPath[folder] ?? [])];
   if (isBeingBuilt(folder)) return { entry: [...entry, "src/**/*.ts"], ignoreDependencies: [/.*/] };
   if (folder === "tests" || folder === "bench" || folder === "examples") return { entry: ["**/*.ts"] };
   if (folder === "tooling") return { entry: ["bootstrap.mjs", "verify.ts", "test/**/*.ts"] };
@@ -38,7 +43,5 @@ export default {
     ...Object.fromEntries(listRooms(root).map(({ folder }) => [folder, room(folder)])),
   },
   ignoreExportsUsedInFile: { interface: true, type: true },
-  // What a test starts when the machine has it.
-  ignoreBinaries: ["redis-server", "docker"],
-  exclude: ["catalog"],
+  exclude: ["catalog", "binaries"],
 } satisfies KnipConfig;
