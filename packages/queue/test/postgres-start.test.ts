@@ -28,7 +28,10 @@ describe.skipIf(missing !== undefined)(`the queue on PostgreSQL${missing === und
   it("keeps to its number of connections under load", async () => {
     const port = await openPostgresQueue({ url: server.url, onError, producerConnections: 2, consumerConnections: 3 });
     let done = 0;
-    await port.consume({ pool: "counted", slots: 20, onError, perform: async () => void (done += 1) });
+    const count = async () => {
+      done += 1;
+    };
+    await port.consume({ pool: "counted", slots: 20, onError, perform: count });
     let most = 0;
     for (let round = 0; round < 10; round++) {
       await Promise.all(

@@ -30,7 +30,10 @@ describe.skipIf(missing !== undefined)(`the queue on Redis${missing === undefine
   it("keeps the last 1,000 messages that are done", async () => {
     const port = await openRedisQueue({ url: server.url, onError });
     let done = 0;
-    await port.consume({ pool: "kept", slots: 8, onError, perform: async () => void (done += 1) });
+    const count = async () => {
+      done += 1;
+    };
+    await port.consume({ pool: "kept", slots: 8, onError, perform: count });
     await port.enqueue(
       "kept",
       Array.from({ length: 1_100 }, (_, index) => ({ ...ids, stepId: `s${index}`, dispatchNo: 1 })),

@@ -1,0 +1,136 @@
+/**
+ * The live channel on PostgreSQL: an unlogged table for the replay, one notification channel for followers.
+ *
+ * 1. One LISTEN per process carries every topic; it is fanned out in process.
+ * 2. A topic's cursors rise in the order of commits, because the append locks the topic until it commits:
+ *    a reader that sees a cursor has seen every lower one.
+ * 3. A notification is topic, cursor and payload, one per line: at most 200 + 20 + 6,000 bytes of the 8,000.
+ */
+import { BatonError } from "@baton/core";
+import type { LivePort } from "@baton/core/ports";
+import { LiveChannel } from "./channel.ts";
+import type { Batch, Entry, Sink, Transport } from "./transport.ts";
+import { replayCount } from "./transport.ts";
+
+/**
+ * What the store does for the live channel, each call in a transaction of its own. The statements:
+ *
+ * ```sql
+ * create unlogged table live_message (
+ *   topic text not null, cursor bigint not null, payload text not null,   -- text: jsonb refuses \u0000 and grows in print
+ *   created_at timestamptz not null default clock_timestamp(), primary key (topic, cursor));
+ * create index live_message_created_at on live_message (created_at);     -- pruned after 10 minutes
+ *
+ * create function append_live(p_topics text[], p_payloads text[]) returns void language plpgsql as $$
+ * declare
+ *   entry record;
+ *   now_us bigint;
+ * begin
+ *   perform pg_advisory_xact_lock(key) from (
+ *     select distinct hashtextextended('live:' || topic, 0) as key from unnest(p_topics) as topic order by key) as keys;
+ *   now_us := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+ *   for entry in
+ *     insert into live_message (topic, cursor, payload)
+ *     select given.topic, greatest(newest.cursor, now_us) + given.no, given.payload
+ *       from unnest(p_topics, p_payloads) with ordinality as given (topic, payload, no)
+ *      cross join lateral (
+ *        select coalesce(max(m.cursor), 0) as cursor from live_message m where m.topic = given.topic) as newest
+ *      order by given.no
+ *     returning topic, cursor, payload
+ *   loop
+ *     perform pg_notify('baton_live', entry.topic || E'\n' || entry.cursor || E'\n' || entry.payload);
+ *   end loop;
+ * end $$;
+ *
+ * -- replay: $1 topic, $2 after or null, $3 limit
+ * select cursor::text, payload from (
+ *   select cursor, payload from live_message
+ *    where topic = $1 and cursor > coalesce($2::bigint, 0) order by cursor desc limit $3) newest order by newest.cursor;
+ * ```
+ *
+ * The clock inside the cursor keeps it rising when a crash empties the unlogged table.
+ */
+export interface PostgresLiveStore {
+  /** Parallel lists: the n-th payload goes to the n-th topic. */
+  append(topics: readonly string[], payloads: readonly string[]): Promise<void>;
+  replay(topic: string, after: string | undefined, limit: number): Promise<readonly Entry[]>;
+  /**
+   * Listens until closed, on a connection that comes back by itself. `onGap` is called when it listens again
+   * after it was lost.
+   */
+  listen(channel: string, onPayload: (payload: string) => void, onGap: () => void): Promise<{ close(): Promise<void> }>;
+}
+
+export interface PostgresLiveOptions {
+  readonly store: PostgresLiveStore;
+  readonly onError: (error: Error) => void;
+}
+
+export function createPostgresLive(options: PostgresLiveOptions): LivePort {
+  return new LiveChannel(new PostgresTransport(options.store), options.onError);
+}
+
+const notifyChannel = "baton_live";
+const cursorPattern = /^\d{1,18}$/;
+
+class PostgresTransport implements Transport {
+  readonly kind = "postgres";
+  readonly #store: PostgresLiveStore;
+  readonly #topics = new Set<string>();
+  #listening: Promise<{ close(): Promise<void> }> | undefined;
+
+  constructor(store: PostgresLiveStore) {
+    this.#store = store;
+  }
+
+  async append(batches: readonly Batch[]): Promise<void> {
+    await this.#store.append(
+      batches.flatMap(({ topic, payloads }) => payloads.map(() => topic)),
+      batches.flatMap(({ payloads }) => payloads),
+    );
+  }
+
+  replay(topic: string, after: string | undefined): Promise<readonly Entry[]> {
+    return this.#store.replay(topic, after, replayCount);
+  }
+
+  async follow(topic: string, sink: Sink): Promise<void> {
+    this.#topics.add(topic);
+    this.#listening ??= this.#listen(sink);
+    await this.#listening;
+  }
+
+  async #listen(sink: Sink): Promise<{ close(): Promise<void> }> {
+    try {
+      return await this.#store.listen(
+        notifyChannel,
+        (notification) => {
+          const [topic = "", cursor = "", payload = ""] = notification.split("\n");
+          if (this.#topics.has(topic)) sink.onEntries(topic, [{ cursor, payload }]);
+        },
+        () => sink.onGap(),
+      );
+    } catch (error) {
+      this.#listening = undefined;
+      throw error;
+    }
+  }
+
+  async unfollow(topic: string): Promise<void> {
+    this.#topics.delete(topic);
+  }
+
+  checkCursor(cursor: string): void {
+    if (cursorPattern.test(cursor)) return;
+    throw new BatonError("invalid-cursor", `cursor ${JSON.stringify(cursor)} is not one that this live channel gave.`);
+  }
+
+  isAfter(cursor: string, other: string): boolean {
+    return BigInt(cursor) > BigInt(other);
+  }
+
+  async close(): Promise<void> {
+    const listening = await this.#listening;
+    await listening?.close();
+  }
+}
