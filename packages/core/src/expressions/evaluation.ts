@@ -1,7 +1,7 @@
 import { compile, isCelFailure } from "./compilation.ts";
 import type { Compiled } from "./compilation.ts";
 import { invalidExpression, NotJson, positionAt, TooExpensive } from "./failure.ts";
-import { jsonOf, setOwn } from "./json.ts";
+import { isJsonContainer, jsonOf, setOwn } from "./json.ts";
 import { meter } from "./meter.ts";
 import { expressionsIn } from "./occurrence.ts";
 import { followPath } from "./path.ts";
@@ -28,7 +28,7 @@ function withoutConstructorKeys(scope: object): object {
   for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
     const { from, put } = entry;
     for (const [key, child] of Object.entries(from)) {
-      if (typeof child !== "object" || child === null) {
+      if (typeof child !== "object" || child === null || !isJsonContainer(child)) {
         put(key, child);
       } else if (!Array.isArray(child) && Object.hasOwn(child, "constructor")) {
         const copy = new Map<string, unknown>();

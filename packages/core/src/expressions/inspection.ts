@@ -147,12 +147,8 @@ function visit(walk: Walk, node: ASTNode, bound: Bound): void {
     case "-_":
       visit(walk, node.args, bound);
       break;
-    case ".?":
-    case "[?]":
-      refuse(walk, node, "optional access is not available; use has(…)");
-      break;
     default:
-      for (const operand of node.args) visit(walk, operand, bound);
+      for (const operand of node.args) if (typeof operand !== "string") visit(walk, operand, bound);
   }
 }
 

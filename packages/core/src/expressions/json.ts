@@ -4,7 +4,11 @@ import { meter, textCost } from "./meter.ts";
 
 /** `__proto__` is an ordinary key of JSON; assigning it would set the prototype instead. */
 export function setOwn(target: object, key: string | number, value: unknown): void {
-  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  if (key === "__proto__") {
+    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    (target as Record<string | number, unknown>)[key] = value;
+  }
 }
 
 function jsonScalar(value: unknown): unknown {
@@ -26,7 +30,8 @@ interface Copy {
   readonly to: object;
 }
 
-function isJsonContainer(value: object): boolean {
+/** Arrays, plain objects, and the Maps that stand for plain objects during an evaluation. */
+export function isJsonContainer(value: object): boolean {
   if (Array.isArray(value) || value instanceof Map) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

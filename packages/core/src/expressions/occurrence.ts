@@ -24,7 +24,7 @@ function sourceOf(expression: object): string | undefined {
   return typeof source === "string" && source !== "" && Object.keys(expression).length === 1 ? source : undefined;
 }
 
-/** Every expression inside a JSON value. Iterative; looks nowhere inside an expression. */
+/** Every expression inside a JSON value, in its order. Iterative; looks nowhere inside an expression. */
 export function expressionsIn(value: unknown): readonly ExpressionOccurrence[] {
   const found: ExpressionOccurrence[] = [];
   if (typeof value !== "object" || value === null) return found;
@@ -36,8 +36,8 @@ export function expressionsIn(value: unknown): readonly ExpressionOccurrence[] {
       found.push({ segments, source: sourceOf(container), pointer: jsonPointer(segments) });
       continue;
     }
-    const entries = Array.isArray(container) ? container.entries() : Object.entries(container);
-    for (const [key, child] of entries) {
+    const entries = [...(Array.isArray(container) ? container.entries() : Object.entries(container))];
+    for (const [key, child] of entries.reverse()) {
       if (typeof child === "object" && child !== null) open.push({ value: child, parent: place, key });
     }
   }
