@@ -237,7 +237,7 @@ describe("a failed evaluation says which expression and why", () => {
     const silent = Object.defineProperty({}, "a", {
       enumerable: true,
       get: () => {
-        throw "a text";
+        throw "a text" as unknown as Error;
       },
     });
     expect(() => evaluateExpression("[item.a]", { steps: {}, item: silent })).toThrow("a text");

@@ -50,8 +50,9 @@ export function nextDelayMs(
   random01: number,
   retryAfterMs?: number,
 ): number {
-  const grown = policy.baseMs * policy.factor ** Math.max(0, failureCount - 1);
-  const jittered = Math.floor(random01 * Math.min(policy.capMs, grown));
+  // Bounded before the multiplication: a base of 0 times an infinite growth is not a number.
+  const growth = Math.min(Number.MAX_VALUE, policy.factor ** Math.max(0, failureCount - 1));
+  const jittered = Math.floor(random01 * Math.min(policy.capMs, policy.baseMs * growth));
   const floor = Math.ceil(Math.min(maxRetryAfterMs, Math.max(0, retryAfterMs ?? 0)));
   return Math.max(jittered, floor);
 }
