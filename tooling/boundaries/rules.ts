@@ -52,7 +52,7 @@ export interface KindRule {
 }
 
 const engineRooms = ["orchestrator", "executor", "housekeeping", "patterns", "hooks"];
-const adapterRooms = ["store", "queue", "live", "llm", "tools", "telemetry", "embedded"];
+const adapterRooms = ["store", "queue", "live", "llm", "tools", "telemetry", "embedded", "config"];
 
 export const roomKinds: Readonly<Record<string, RoomKind>> = {
   "packages/core": "core",
@@ -98,8 +98,8 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
   cli: {
     rule: "cli-speaks-only-to-the-api",
     mayImport: ["client", "contracts"],
-    also: ["packages/embedded"],
-    because: "what it needs is on the wire (`dev` alone supervises the local stack, through embedded)",
+    also: ["packages/embedded", "packages/config"],
+    because: "what it needs is on the wire (`dev` alone supervises the local stack, `config` alone reads its files)",
   },
   web: {
     rule: "web-speaks-only-to-the-api",
