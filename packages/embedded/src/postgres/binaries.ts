@@ -11,7 +11,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { BatonError } from "@baton/core";
 
@@ -66,7 +66,9 @@ function cacheFolders(): string[] {
   const uid = process.getuid?.() ?? 0;
   const inTemp = join(tmpdir(), `baton-cache-${uid}`);
   if (uid === 0) return ["/var/cache/baton", inTemp];
-  return [join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "baton"), inTemp];
+  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
+  const own = cache || (home && join(home, ".cache"));
+  return own ? [join(own, "baton"), inTemp] : [inTemp];
 }
 
 /** What is wrong with the folder, if anything. */

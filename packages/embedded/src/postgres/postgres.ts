@@ -11,14 +11,16 @@
  * 5. Nothing of a killed start remains in the way: the cluster appears whole, locks name a living process, and a
  *    server whose owner is dead is waited for and replaced.
  */
-import { mkdir, readlink, realpath, rm } from "node:fs/promises";
+import { readFile, readlink, realpath, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { openDataFolder } from "../dataFolder.ts";
 import { identityOf, isAlive, ownIdentity } from "../lifetime/identity.ts";
+import type { ProcessIdentity } from "../lifetime/identity.ts";
 import type { ProgramEnd } from "../lifetime/guard.ts";
 import { withLock } from "../lifetime/lock.ts";
 import { installBinaries } from "./binaries.ts";
-import { ensureCluster } from "./cluster.ts";
+import { ensureCluster, refuseForeignCluster } from "./cluster.ts";
 import { folders, readConnection, readPostmaster, urlOf, writeConnection } from "./connection.ts";
 import { launchServer } from "./server.ts";
 import type { Settings } from "./server.ts";
@@ -39,14 +41,14 @@ export interface EmbeddedPostgres {
   readonly dataDir: string;
   /** True: another process started it, owns it, and will stop it. */
   readonly attached: boolean;
-  /** How the server ended, whether asked to or not. Never settles when attached. */
+  /** How the server ended, whether asked to or not; when attached: that its owner has ended. */
   readonly exited: Promise<ProgramEnd>;
   stop(): Promise<void>;
 }
 
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
-  const dataDir = resolve(options.dataDir);
-  await mkdir(dataDir, { recursive: true });
+  const dataDir = await openDataFolder(options.dataDir);
+  await refuseForeignCluster(dataDir);
   return await withLock(folders.lock(dataDir), 180_000, async () => {
     const live = await findPostgres(dataDir);
     if (live) return live;
@@ -73,7 +75,7 @@ export async function findPostgres(folder: string): Promise<EmbeddedPostgres | u
     port,
     dataDir,
     attached: true,
-    exited: new Promise(() => undefined),
+    exited: ownerEnded(connection.owner),
     stop: () => Promise.resolve(),
   };
 }
@@ -111,11 +113,14 @@ async function createDatabase(address: { port: number; user: string; password: s
 }
 
 /**
- * Waits for a server whose owner has ended to end as well, and ends it when its guard was killed too. A
- * postmaster.pid whose process is gone, or is somebody else by now, is removed: PostgreSQL would take any living
- * process of its own user under that pid for the server, and refuse to start.
+ * Waits for a server whose owner has ended to end as well, and ends it when its guard was killed too.
+ *
+ * PostgreSQL takes any living process of its own user under the pid in postmaster.pid for the server, and refuses
+ * to start. When that process is somebody else, a pid that no process can have is written in its place; the rest of
+ * the file stays, because by it PostgreSQL notices backends that have outlived their server.
  */
 async function outlive(dataDir: string): Promise<void> {
+  const path = join(folders.cluster(dataDir), "postmaster.pid");
   const until = performance.now() + 12_000;
   for (;;) {
     const postmaster = await readPostmaster(dataDir);
@@ -124,10 +129,23 @@ async function outlive(dataDir: string): Promise<void> {
     if (performance.now() > until) process.kill(postmaster.pid, "SIGQUIT");
     await delay(50);
   }
-  await rm(join(folders.cluster(dataDir), "postmaster.pid"), { force: true });
+  const text = await readFile(path, "utf8").catch(() => "");
+  if (identityOf(Number(text.split("\n")[0]))) await writeFile(path, text.replace(/^\d+/, "999999999"));
 }
 
 async function runsIn(pid: number, folder: string): Promise<boolean> {
   const workingFolder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
   return workingFolder !== undefined && workingFolder === (await realpath(folder));
+}
+
+/** An attached server is watched by its owner's life; there is nothing else to wait on. */
+function ownerEnded(owner: ProcessIdentity): Promise<ProgramEnd> {
+  return new Promise((settle) => {
+    const watch = setInterval(() => {
+      if (isAlive(owner)) return;
+      clearInterval(watch);
+      settle({ code: null, signal: null });
+    }, 500);
+    watch.unref();
+  });
 }

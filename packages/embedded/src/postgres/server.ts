@@ -23,6 +23,13 @@ export type Settings = Readonly<Record<string, string | number | boolean>>;
 const startLimitMs = 120_000;
 const maxLogBytes = 16 * 1024 * 1024;
 
+/**
+ * What passes by itself: somebody took the port between the look for a free one and the server's bind; backends of a
+ * server that was killed have not yet noticed that it is gone.
+ */
+const passing = /Address already in use|pre-existing shared memory block/;
+const maxTries = 12;
+
 const always: Settings = {
   listen_addresses: "127.0.0.1",
   // A socket's path may have 107 bytes; a checkout's may have more.
@@ -59,9 +66,9 @@ export async function launchServer(options: ServerOptions, binaries: Binaries, c
     port = await freePort(port);
     const outcome = await launchOn(port, options, binaries, cluster);
     if (typeof outcome !== "string") return { program: outcome, port };
-    // Between the look for a free port and the server's bind, somebody else may have taken it.
-    if (tries < 5 && /Address already in use/.test(outcome)) {
-      port = undefined;
+    if (tries < maxTries && passing.test(outcome)) {
+      if (/Address already in use/.test(outcome)) port = undefined;
+      await delay(100 * tries);
       continue;
     }
     const tail = outcome.trim().split("\n").slice(-8).join("\n");
