@@ -1,1 +1,4 @@
-export {};
+export { createExecutor } from "./executor.ts";
+export type { Executor, ExecutorOptions, Performers } from "./executor.ts";
+export type { AttemptReport } from "./attempt/running.ts";
+export { createStepPerformers } from "./steps/performers.ts";

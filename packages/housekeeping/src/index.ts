@@ -1,1 +1,2 @@
-export {};
+export { startHousekeeping } from "./housekeeping.ts";
+export type { Housekeeping, HousekeepingOptions, PruneAges } from "./housekeeping.ts";

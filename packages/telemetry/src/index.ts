@@ -1,1 +1,5 @@
-export {};
+export { createLog } from "./log.ts";
+export type { LogLevel, LogOptions } from "./log.ts";
+export { createMeter, prometheusContentType } from "./meter.ts";
+export type { PrometheusMeter } from "./meter.ts";
+export { metrics } from "./names.ts";

@@ -1,0 +1,86 @@
+/**
+ * What a performer gets to work with: one attempt's view of its step, the models and the watchers.
+ *
+ * 1. A live message is at most 6,000 bytes of JSON: model text is cut into pieces, progress is shortened.
+ * 2. The token limit is checked before a call, with the prompt's estimate; a call that would pass it is not made.
+ */
+import { BatonError } from "@baton/core";
+import type { FailPoint, LivePort, ModelPort, ModelRequest, PerformContext } from "@baton/core/ports";
+import { boundedText } from "@baton/core/retry";
+import type { Prepared } from "../pipeline/prepare.ts";
+import type { Account } from "./account.ts";
+import type { RunningAttempt } from "./running.ts";
+
+/** A UTF-16 unit takes at most 6 bytes of JSON. */
+const maxPieceChars = 900;
+
+export interface ContextParts {
+  readonly attempt: RunningAttempt;
+  readonly prepared: Prepared;
+  readonly account: Account;
+  readonly models: ModelPort;
+  readonly live: LivePort;
+  readonly failPoint: (name: FailPoint) => Promise<void>;
+}
+
+export function taskTopic(taskId: string): string {
+  return `task:${taskId}`;
+}
+
+export function createContext({ attempt, prepared, account, models, live, failPoint }: ContextParts): PerformContext {
+  const { step, signal, deadlineAt } = attempt;
+  const { tenantId, taskId, stepId } = step.ref;
+  const publish = (data: Readonly<Record<string, unknown>>) => {
+    live.publish(taskTopic(taskId), { ...data, stepId, attemptNo: step.attemptNo });
+  };
+  return {
+    step,
+    task: { tenantId, taskId },
+    config: prepared.config,
+    inputs: step.inputs,
+    signal,
+    deadlineAt,
+    valueOf: prepared.valueOf,
+    trace: account.trace,
+    failPoint,
+    progress: (message) => publish({ kind: "progress", message: boundedText(message, maxPieceChars - 40) }),
+    delta(text) {
+      for (const piece of pieces(text)) publish({ kind: "delta", text: piece });
+    },
+    async generate(purpose, request) {
+      signal.throwIfAborted();
+      await refuseOverLimit(step.task.settings.maxTokens, step.task.tokensUsed + account.tokens, models, {
+        ...request,
+        signal,
+      });
+      const reply = await models.generate({ ...request, signal });
+      account.addReply(purpose, reply);
+      await failPoint("after-model-reply");
+      return reply;
+    },
+  };
+}
+
+async function refuseOverLimit(
+  maxTokens: number | undefined,
+  used: number,
+  models: ModelPort,
+  request: ModelRequest,
+): Promise<void> {
+  if (maxTokens === undefined) return;
+  const prompt = await models.countTokens(request.model, request.messages, false, request.signal);
+  if (used + prompt.tokens < maxTokens) return;
+  const message = `The task has used ${used} of its ${maxTokens} tokens (maxTokens), and the next prompt needs about ${prompt.tokens}. Start it with a higher maxTokens.`;
+  throw new BatonError("token-limit", message);
+}
+
+/** Cuts between characters, never inside a surrogate pair. */
+function* pieces(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(text.length, start + maxPieceChars);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;
+    yield text.slice(start, end).toWellFormed();
+    start = end;
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * The executor: one attempt from claim to settled outcome.
+ *
+ * Purpose: turn a wake-up into claimed, prepared, performed, encoded and settled work, and follow the
+ * continuations in the same slot. Boundary: it knows no step type (performers do), no queue (wake-ups are
+ * handed in) and no table (the store's verbs are).
+ *
+ * 1. `performWakeUp` never rejects, and never settles an attempt twice with different outcomes.
+ * 2. Every end of an attempt is one of a closed set (attempt/outcome.ts); every one but a lost lease settles.
+ * 3. A continuation never waits while holding a place of the settle stage, so the ring of stages cannot lock.
+ */
+import { BatonError } from "@baton/core";
+import type {
+  ClaimedStep,
+  EngineStore,
+  FailPoint,
+  LivePort,
+  LogPort,
+  MeterPort,
+  ModelPort,
+  Outcome,
+  Performed,
+  Performer,
+  SettleAnswer,
+  StepType,
+  StopSignal,
+  WakeUp,
+} from "@baton/core/ports";
+import { createAccount } from "./attempt/account.ts";
+import type { Account } from "./attempt/account.ts";
+import { createContext, taskTopic } from "./attempt/context.ts";
+import { failureOutcome } from "./attempt/outcome.ts";
+import type { AttemptEnd } from "./attempt/outcome.ts";
+import { createRunningAttempts } from "./attempt/running.ts";
+import type { AttemptReport, RunningAttempt } from "./attempt/running.ts";
+import { encodeOutput } from "./output/encoding.ts";
+import { performAttempt } from "./pipeline/perform.ts";
+import { prepareStep } from "./pipeline/prepare.ts";
+import type { Prepared } from "./pipeline/prepare.ts";
+import { settle, untilAnswered } from "./pipeline/settle.ts";
+import { createStage } from "./pipeline/stage.ts";
+import type { Ticket } from "./pipeline/stage.ts";
+
+export type Performers = Readonly<Record<StepType, Performer>>;
+
+export interface ExecutorOptions {
+  readonly store: EngineStore;
+  readonly live: LivePort;
+  readonly models: ModelPort;
+  readonly performers: Performers;
+  readonly meter: MeterPort;
+  readonly log: LogPort;
+  /** How many wake-ups may be performed at once. */
+  readonly slots: number;
+  /** Aborted when the session's lease is gone: everything stops and nothing is settled. */
+  readonly lost: AbortSignal;
+  /** Unix ms. */
+  readonly clock: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** How long a performer may ignore its signal; default 5,000 ms. */
+  readonly abandonAfterMs?: number;
+  /** Called after every settled outcome: successors may be ready now. */
+  readonly onSettled?: (pool: string) => void;
+  /** Fault tests stop the process here; absent in production. */
+  readonly failPoint?: (
+    name: FailPoint,
+    ref: { readonly taskId: string; readonly stepId: string },
+  ) => void | Promise<void>;
+}
+
+export interface Executor {
+  performWakeUp(wakeUp: WakeUp): Promise<void>;
+  /** Aborts the running attempts of a task. */
+  stopTask(signal: StopSignal): void;
+  /** The attempts under way, abandoned ones included. */
+  attempts(): readonly AttemptReport[];
+  /**
+   * Claims nothing more, lets attempts end, and after `graceMs` hands the rest back. Resolves when every
+   * attempt has settled or been abandoned, with the attempts that did not end.
+   */
+  drain(graceMs: number): Promise<readonly AttemptReport[]>;
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { store, meter, log, slots, lost, monotonic, clock, random } = options;
+  const stage = (name: string, width: number) => createStage({ name, width, queue: slots, meter, monotonic });
+  const stages = {
+    claim: stage("claim", slots),
+    // Reading and encoding hold whole outputs in memory, up to 32 MB each.
+    prepare: stage("prepare", Math.min(slots, 8)),
+    perform: stage("perform", slots),
+    encode: stage("encode", Math.min(slots, 4)),
+    settle: stage("settle", slots),
+  };
+  const running = createRunningAttempts(clock);
+  const inFlight = new Set<Promise<void>>();
+  let draining = false;
+  lost.addEventListener("abort", () => running.stopAll("session-lost"), { once: true });
+
+  const failPointOf = (ref: { taskId: string; stepId: string }) => async (name: FailPoint) =>
+    options.failPoint?.(name, ref);
+
+  async function claim(wakeUp: WakeUp): Promise<ClaimedStep | undefined> {
+    await failPointOf(wakeUp)("after-fetch");
+    const ticket = await stages.claim.admit();
+    if (draining || lost.aborted) return undefined;
+    const step = await ticket.run(() => untilAnswered(() => store.claimStep(wakeUp), lost, log, "claim"));
+    meter.count("baton_claims_total", { result: step === undefined ? "empty" : "claimed" });
+    return step;
+  }
+
+  /** Prepares and performs; whatever is thrown on the way is the attempt's failure. */
+  async function workOn(
+    attempt: RunningAttempt,
+    account: Account,
+  ): Promise<{ end: AttemptEnd; prepared?: Prepared; ended: Promise<void> }> {
+    const { step } = attempt;
+    const failPoint = failPointOf(step.ref);
+    try {
+      const preparing = await stages.prepare.admit();
+      const [prepared, performing] = await preparing.run(
+        async (): Promise<[Prepared, Ticket]> => [await prepareStep(step, store), await stages.perform.admit()],
+      );
+      const context = createContext({
+        attempt,
+        prepared,
+        account,
+        models: options.models,
+        live: options.live,
+        failPoint,
+      });
+      const performer = options.performers[step.type];
+      const done = await performing.run(() =>
+        performAttempt(attempt, performer, context, options.abandonAfterMs ?? 5_000),
+      );
+      return { ...done, prepared };
+    } catch (error) {
+      return { end: { end: "failed", error }, ended: Promise.resolve() };
+    }
+  }
+
+  async function encode(
+    step: ClaimedStep,
+    end: AttemptEnd,
+    prepared: Prepared | undefined,
+  ): Promise<Outcome | undefined> {
+    const ticket = await stages.encode.admit();
+    return await ticket.run(async () => {
+      try {
+        return outcomeOf(step, end, prepared, random);
+      } catch (error) {
+        return failureOutcome(step, error, random());
+      }
+    });
+  }
+
+  /** One attempt; resolves to the continuation when the slot is free again. */
+  async function performClaimed(step: ClaimedStep): Promise<ClaimedStep | undefined> {
+    const failPoint = failPointOf(step.ref);
+    const attempt = running.start(step);
+    if (lost.aborted) attempt.stop("session-lost");
+    const account = createAccount();
+    try {
+      await failPoint("after-claim");
+      const { end, prepared, ended } = await workOn(attempt, account);
+      attempt.end();
+      if (attempt.abandoned) reportAbandoned(attempt);
+      const outcome = await encode(step, end, prepared);
+      meter.count("baton_attempts_total", { type: step.type, outcome: outcome?.outcome ?? "lost" });
+      meter.observe("baton_attempt_ms", clock() - attempt.startedAt, { type: step.type });
+      if (outcome === undefined || lost.aborted) {
+        await ended;
+        return undefined;
+      }
+      await failPoint("before-settle");
+      const settling = await stages.settle.admit();
+      const { usage, traces } = account;
+      const mayContinue = !draining && !attempt.abandoned;
+      const settlement = {
+        ref: step.ref,
+        attemptNo: step.attemptNo,
+        outcome,
+        traces,
+        mayContinue,
+        ...(usage !== undefined && { usage }),
+      };
+      const answer = await settling.run(() => settle(store, settlement, lost, log));
+      await failPoint("after-settle");
+      announce(step, answer);
+      if (attempt.abandoned) await ended;
+      return answer?.continuation;
+    } finally {
+      running.finish(attempt);
+    }
+  }
+
+  function announce(step: ClaimedStep, answer: SettleAnswer | undefined): void {
+    meter.count("baton_settlements_total", { status: answer?.status ?? "lost" });
+    if (answer === undefined || answer.status === "lease-lost") return;
+    options.live.publish(taskTopic(step.ref.taskId), { kind: "moved", stepId: step.ref.stepId });
+    options.onSettled?.(step.pool);
+  }
+
+  function reportAbandoned(attempt: RunningAttempt): void {
+    meter.count("baton_attempts_abandoned_total", { type: attempt.step.type });
+    log.warn("attempt-abandoned", {
+      ...attempt.step.ref,
+      attemptNo: attempt.step.attemptNo,
+      reason: attempt.stopReason,
+    });
+  }
+
+  async function follow(wakeUp: WakeUp): Promise<void> {
+    try {
+      for (let step = await claim(wakeUp); step !== undefined; step = await performClaimed(step));
+    } catch (error) {
+      meter.count("baton_wake_ups_failed_total");
+      log.error("wake-up-failed", { ...wakeUp, error });
+    }
+  }
+
+  return {
+    async performWakeUp(wakeUp) {
+      const work = follow(wakeUp);
+      inFlight.add(work);
+      await work;
+      inFlight.delete(work);
+    },
+    stopTask: running.stopTask,
+    attempts: running.report,
+    async drain(graceMs) {
+      draining = true;
+      if (await endsWithin(inFlight, graceMs)) return [];
+      running.stopAll("shutdown");
+      await endsWithin(inFlight, (options.abandonAfterMs ?? 5_000) + settleGraceMs);
+      return running.report();
+    },
+  };
+}
+
+/** From the abort of the last attempts to their settlements' answers. */
+const settleGraceMs = 2_000;
+
+async function endsWithin(work: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  const ended = await Promise.race([Promise.all(work).then(() => true), promise]);
+  clearTimeout(timer);
+  return ended;
+}
+
+function outcomeOf(
+  step: ClaimedStep,
+  end: AttemptEnd,
+  prepared: Prepared | undefined,
+  random: () => number,
+): Outcome | undefined {
+  switch (end.end) {
+    case "lost":
+      return undefined;
+    case "stopped":
+      return { outcome: "released", reason: end.reason };
+    case "failed":
+      return failureOutcome(step, end.error, random());
+    case "performed":
+      return performedOutcome(step, end.performed, prepared);
+  }
+}
+
+function performedOutcome(step: ClaimedStep, performed: Performed, prepared: Prepared | undefined): Outcome {
+  switch (performed.performed) {
+    case "expanded":
+      return { outcome: "expanded", items: performed.items, concurrency: performed.concurrency };
+    case "deferred":
+      return { outcome: "deferred", adds: performed.adds };
+    case "output": {
+      if (prepared === undefined) throw new BatonError("internal", "A step was performed without being prepared.");
+      const { output, adds, result, estimatedDurationMs } = performed;
+      return {
+        outcome: "completed",
+        outputJson: encodeOutput(output, step.type === "tool" ? "tool-output-invalid" : "output-invalid"),
+        deadEdges: prepared.deadEdges(output),
+        ...(adds !== undefined && { adds }),
+        ...(result !== undefined && { result }),
+        ...(estimatedDurationMs !== undefined && { estimatedDurationMs }),
+      };
+    }
+  }
+}

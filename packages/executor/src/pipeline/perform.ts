@@ -1,0 +1,64 @@
+/**
+ * The stage `perform`: runs the performer until it ends, or until it has ignored its signal for too long.
+ *
+ * 1. What a performer returned counts, also when it was told to stop meanwhile; only a lost session's does not.
+ * 2. A performer that ignores its signal is abandoned: the attempt settles, the slot stays taken until `ended`.
+ */
+import type { Performed, PerformContext, Performer } from "@baton/core/ports";
+import type { AttemptEnd } from "../attempt/outcome.ts";
+import type { RunningAttempt } from "../attempt/running.ts";
+
+export interface PerformedAttempt {
+  readonly end: AttemptEnd;
+  readonly ended: Promise<void>;
+}
+
+type WorkEnd = { readonly performed: Performed } | { readonly error: unknown };
+
+export async function performAttempt(
+  attempt: RunningAttempt,
+  performer: Performer,
+  context: PerformContext,
+  abandonAfterMs: number,
+): Promise<PerformedAttempt> {
+  if (attempt.signal.aborted) return { end: endOfStop(attempt), ended: Promise.resolve() };
+  const work: Promise<WorkEnd> = (async () => await performer(context))().then(
+    (performed) => ({ performed }),
+    (error: unknown) => ({ error }),
+  );
+  const patience = patienceOf(attempt.signal, abandonAfterMs);
+  const first = await Promise.race([work, patience.over]);
+  patience.stop();
+  const ended = work.then(() => undefined);
+  if (first === undefined) {
+    attempt.abandoned = true;
+    return { end: endOfStop(attempt), ended };
+  }
+  if (attempt.stopReason === "session-lost") return { end: { end: "lost" }, ended };
+  if ("performed" in first) return { end: { end: "performed", performed: first.performed }, ended };
+  if (attempt.stopReason !== undefined) return { end: endOfStop(attempt), ended };
+  return { end: { end: "failed", error: first.error }, ended };
+}
+
+function endOfStop(attempt: RunningAttempt): AttemptEnd {
+  const reason = attempt.stopReason ?? "shutdown";
+  if (reason === "deadline") return { end: "failed", error: attempt.signal.reason };
+  return reason === "session-lost" ? { end: "lost" } : { end: "stopped", reason };
+}
+
+/** Resolves `ms` after the signal; until then it holds nothing that keeps a process alive. */
+function patienceOf(signal: AbortSignal, ms: number): { over: Promise<undefined>; stop: () => void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  return {
+    over: promise,
+    stop() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/** The performers of the step types that a plan may name. */
+import type { EngineStore, ModelPort, Performer, ToolPort } from "@baton/core/ports";
+import { createCheckpointPerformer } from "./checkpoint/perform.ts";
+import { createLlmPerformer } from "./llm/perform.ts";
+import { createMapPerformer } from "./map/perform.ts";
+import { createSummarizationPerformer } from "./summarization/perform.ts";
+import { createToolPerformer } from "./tool/perform.ts";
+
+export interface StepPerformerParts {
+  readonly store: EngineStore;
+  readonly models: ModelPort;
+  readonly tools: ToolPort;
+  readonly newId: () => string;
+  /** Unix ms. */
+  readonly clock: () => number;
+}
+
+export function createStepPerformers({
+  store,
+  models,
+  tools,
+  newId,
+  clock,
+}: StepPerformerParts): Readonly<Record<"llm" | "tool" | "map" | "checkpoint" | "summarization", Performer>> {
+  return {
+    llm: createLlmPerformer({ models, newId }),
+    tool: createToolPerformer({ store, tools, clock }),
+    map: createMapPerformer(store, newId),
+    checkpoint: createCheckpointPerformer(store),
+    summarization: createSummarizationPerformer({ store, models }),
+  };
+}

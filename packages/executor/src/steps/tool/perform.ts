@@ -1,0 +1,159 @@
+/**
+ * The step type `tool`: one call to the outside, recorded as intent before and result after.
+ *
+ * 1. Nothing runs before its intent is stored; a call that succeeded on an earlier attempt is never repeated.
+ * 2. "It did nothing" is believed only when the tool says so (or could not have run); every other failure
+ *    leaves the effect unknown, and the ledger decides what the next attempt may do.
+ */
+import { BatonError, RetryAfter } from "@baton/core";
+import type {
+  EffectStart,
+  EngineStore,
+  PerformContext,
+  Performer,
+  ToolCall,
+  ToolPort,
+  ToolSummary,
+} from "@baton/core/ports";
+import { encodeOutput } from "../../output/encoding.ts";
+
+type Store = Pick<EngineStore, "startEffect" | "finishEffect" | "saveArtifact" | "readArtifact">;
+
+/** The one call of a tool step. */
+const callNo = 1;
+
+export interface ToolPerformerParts {
+  readonly store: Store;
+  readonly tools: ToolPort;
+  /** Unix ms. */
+  readonly clock: () => number;
+}
+
+export function createToolPerformer(parts: ToolPerformerParts): Performer {
+  return async (context) => {
+    const { step, config } = context;
+    const tool = parts.tools.find(String(config["tool"]));
+    const args = config["arguments"] ?? {};
+    const argumentsJson = encodeOutput(args, "tool-output-invalid");
+    const { name, effect } = tool;
+    const start = await parts.store.startEffect({
+      ref: step.ref,
+      attemptNo: step.attemptNo,
+      callNo,
+      tool: name,
+      effect,
+      argumentsJson,
+    });
+    const startedAt = parts.clock();
+    const output = await outputOf({ parts, context, tool, args, start });
+    context.trace({
+      type: "tool-called",
+      data: { tool: name, effect, durationMs: parts.clock() - startedAt, replayed: start.start === "replay" },
+    });
+    return { performed: "output", output };
+  };
+}
+
+interface Call {
+  readonly parts: ToolPerformerParts;
+  readonly context: PerformContext;
+  readonly tool: ToolSummary;
+  readonly args: unknown;
+  readonly start: EffectStart;
+}
+
+async function outputOf(call: Call): Promise<unknown> {
+  const { start, tool, context } = call;
+  switch (start.start) {
+    case "replay":
+      return JSON.parse(start.resultJson);
+    case "lease-lost":
+      throw new BatonError("lease-lost", "The attempt lost its lease before the tool was called.");
+    case "mismatch":
+      throw new BatonError(
+        "effect-mismatch",
+        `An earlier attempt of step "${context.step.key}" called "${tool.name}" with other arguments. Look at the recorded call, then resolve the step.`,
+      );
+    case "unknown":
+      return await reconcile(call);
+    case "call":
+      return await run(call, start.idempotencyKey);
+  }
+}
+
+/** An earlier call is in doubt: the tool may know; else a person decides. */
+async function reconcile(call: Call): Promise<unknown> {
+  const { parts, context, tool, args } = call;
+  const key = `${context.step.ref.stepId}-${callNo}`;
+  const found = await parts.tools.reconcile?.(tool.name, args, toolCallOf(context, parts, key));
+  if (found?.outcome === "done") {
+    await finish(call, "succeeded", encodeOutput(found.output, "tool-output-invalid"));
+    return found.output;
+  }
+  if (found?.outcome === "not-done") return await run(call, key);
+  throw new BatonError(
+    "effect-unknown",
+    `It is not known whether an earlier call of "${tool.name}" (effect: ${tool.effect}) took place. Check outside, then resolve the step with its output, or retry it.`,
+  );
+}
+
+async function run(call: Call, idempotencyKey: string): Promise<unknown> {
+  const { parts, context, tool, args } = call;
+  await context.failPoint("before-effect");
+  let resultJson: string;
+  let output: unknown;
+  try {
+    output = await parts.tools.run(tool.name, args, toolCallOf(context, parts, idempotencyKey));
+    await context.failPoint("after-effect");
+    resultJson = encodeOutput(output, "tool-output-invalid");
+  } catch (error) {
+    await finish(call, didNothing(error) ? "refused" : "unknown", JSON.stringify(accountOf(error)));
+    throw error;
+  }
+  await finish(call, "succeeded", resultJson);
+  return output;
+}
+
+async function finish(
+  { parts, context }: Call,
+  state: "succeeded" | "refused" | "unknown",
+  resultJson: string,
+): Promise<void> {
+  await parts.store.finishEffect(context.step.ref, callNo, { state, resultJson });
+}
+
+/** RetryAfter is the callee's own word for "not now": it took no action. */
+function didNothing(error: unknown): boolean {
+  if (error instanceof RetryAfter) return true;
+  if (!(error instanceof BatonError)) return false;
+  const refusals = ["tool-input-invalid", "address-refused", "path-outside-workspace", "unknown-tool"];
+  return refusals.includes(error.code) || error.details["sent"] === false;
+}
+
+function accountOf(error: unknown): { code: string; message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof BatonError ? error.code : "tool-failed";
+  return { code, message: message.slice(0, 2_000).toWellFormed().replaceAll("\0", "\uFFFD") };
+}
+
+function toolCallOf(context: PerformContext, { store, clock }: ToolPerformerParts, idempotencyKey: string): ToolCall {
+  const { step, task, signal, deadlineAt } = context;
+  return {
+    ...step.ref,
+    attemptNo: step.attemptNo,
+    idempotencyKey,
+    signal,
+    deadlineAt,
+    workspace: step.task.settings.workspace,
+    progress: context.progress,
+    now: clock,
+    writeArtifact: (draft) => store.saveArtifact(step.ref, draft),
+    async readArtifact(artifactId) {
+      const artifact = await store.readArtifact(task, artifactId);
+      if (artifact !== undefined) return artifact;
+      throw new BatonError("not-found", `There is no artifact ${artifactId} in this task.`, {
+        details: { sent: false },
+      });
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { BatonError, RetryAfter, Suspend, TerminalError, errorCodes } from "@baton/core";
+import type { ErrorCode } from "@baton/core";
+import { outcomeOfCode } from "@baton/core/retry";
+import { describe, expect, test } from "vitest";
+import { failureOutcome } from "../src/attempt/outcome.ts";
+import { claimedStep } from "./step.ts";
+
+describe("a failure", () => {
+  test.each(Object.keys(errorCodes) as ErrorCode[])(
+    "with code %s is retried, final or nobody's business, as core's table says",
+    (code) => {
+      const outcome = failureOutcome(claimedStep(), new BatonError(code, "no"), 0.5);
+      if (code === "lease-lost") expect(outcome).toBeUndefined();
+      else expect(outcome?.outcome).toBe(outcomeOfCode[code] === "fail" ? "exhausted" : "retry-later");
+    },
+  );
+
+  test("waits by the step's own policy over the task's", () => {
+    const step = claimedStep({
+      failureCount: 1,
+      retry: { base_ms: 100 },
+      settings: { retry: { base_ms: 5, factor: 3 } },
+    });
+    expect(failureOutcome(step, new Error("no"), 0.5)).toMatchObject({
+      outcome: "retry-later",
+      delayMs: 150,
+      error: { code: "internal" },
+    });
+  });
+
+  test("is final once the attempts are used up", () => {
+    const step = claimedStep({ failureCount: 3 });
+    expect(failureOutcome(step, new Error("no"), 0)).toMatchObject({ outcome: "exhausted" });
+  });
+
+  test("waits at least as long as the callee asks", () => {
+    expect(failureOutcome(claimedStep(), new RetryAfter("later", { delayMs: 9_000 }), 0)).toMatchObject({
+      outcome: "retry-later",
+      delayMs: 9_000,
+    });
+  });
+
+  test("that the step calls terminal keeps its own code", () => {
+    expect(failureOutcome(claimedStep(), new TerminalError("never", { code: "bad-input" }), 0)).toMatchObject({
+      outcome: "exhausted",
+      error: { code: "bad-input" },
+    });
+  });
+
+  test("of a step that asks to wait says what to do instead", () => {
+    const outcome = failureOutcome(claimedStep(), new Suspend({}), 0);
+    expect(outcome).toMatchObject({ outcome: "exhausted", error: { code: "suspend" } });
+    expect(JSON.stringify(outcome)).toContain("Poll inside the step");
+  });
+
+  test("keeps its causes", () => {
+    const outcome = failureOutcome(claimedStep(), new Error("outer", { cause: new Error("inner") }), 0);
+    expect(outcome).toMatchObject({ error: { causes: [{ message: "outer" }, { message: "inner" }] } });
+  });
+});
