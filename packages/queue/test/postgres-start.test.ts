@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { stoppablePostgres } from "@baton/testing/conformance";
+import type { StoppableServer } from "@baton/testing/conformance";
 import { openPostgresQueue, queueBoardQueues } from "@baton/queue";
 import { query } from "./database.ts";
-import { postgresMissing, startPostgres } from "./servers.ts";
-import type { TestServer } from "./servers.ts";
 
-const missing = postgresMissing();
 const onError = () => undefined;
 const ids = { tenantId: "t", taskId: "k" };
 
-describe.skipIf(missing !== undefined)(`the queue on PostgreSQL${missing === undefined ? "" : ` (${missing})`}`, () => {
-  let server: TestServer;
+describe("the queue on PostgreSQL", () => {
+  let server: StoppableServer;
   beforeAll(async () => {
-    server = await startPostgres();
+    server = await stoppablePostgres();
   });
   afterAll(() => server.close());
 

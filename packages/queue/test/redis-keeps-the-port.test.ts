@@ -1,27 +1,18 @@
 import { describe, it } from "vitest";
-import { queueConformance } from "@baton/testing/conformance";
-import { openRedisConnection, openRedisQueue } from "@baton/queue";
-import { redisMissing, startRedis } from "./servers.ts";
+import { queueConformance, stoppableRedis } from "@baton/testing/conformance";
+import { openRedisQueue } from "@baton/queue";
 
-const missing = redisMissing();
-if (missing === undefined) {
-  queueConformance("Redis", async () => {
-    const server = await startRedis();
-    const open = () => openRedisQueue({ url: server.url, onError: () => undefined });
-    return {
-      open,
-      stop: server.stop,
-      start: server.start,
-      close: server.close,
-      wipe: async () => {
-        const redis = await openRedisConnection(server.url, () => undefined);
-        await redis.flushall();
-        redis.disconnect();
-      },
-    };
+const server = await stoppableRedis();
+if ("unavailable" in server) {
+  describe("queue on Redis", () => {
+    it.skip(`every case: ${server.unavailable}`, () => undefined);
   });
 } else {
-  describe("queue on Redis", () => {
-    it.skip(`every case: ${missing}`, () => undefined);
-  });
+  queueConformance("Redis", async () => ({
+    open: () => openRedisQueue({ url: server.url, onError: () => undefined }),
+    stop: server.stop,
+    start: server.start,
+    wipe: server.wipe,
+    close: server.close,
+  }));
 }

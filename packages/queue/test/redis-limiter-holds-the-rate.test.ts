@@ -1,24 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { stoppableRedis } from "@baton/testing/conformance";
 import { createRedisLimiter, openRedisConnection } from "@baton/queue";
-import { redisMissing, startRedis } from "./servers.ts";
-import type { TestServer } from "./servers.ts";
 
-const missing = redisMissing();
+const server = await stoppableRedis();
+const missing = "unavailable" in server ? ` (${server.unavailable})` : "";
+const url = "url" in server ? server.url : "";
 
-describe.skipIf(missing !== undefined)(`the shared rate limiter${missing === undefined ? "" : ` (${missing})`}`, () => {
-  let server: TestServer;
+describe.skipIf(missing !== "")(`the shared rate limiter${missing}`, () => {
   const ends: (() => void)[] = [];
 
-  beforeAll(async () => {
-    server = await startRedis();
+  afterAll(async () => {
+    if ("close" in server) await server.close();
   });
-  afterAll(() => server.close());
   afterEach(() => {
     for (const end of ends.splice(0)) end();
   });
 
   async function limiter(outageMs = 30_000) {
-    const connection = await openRedisConnection(server.url, () => undefined);
+    const connection = await openRedisConnection(url, () => undefined);
     ends.push(() => connection.disconnect());
     return { connection, ...createRedisLimiter({ connection, outageMs }) };
   }
@@ -83,6 +82,7 @@ describe.skipIf(missing !== undefined)(`the shared rate limiter${missing === und
   it("waits through an outage, and refuses when it lasts", async () => {
     const patient = await limiter();
     const impatient = await limiter(0);
+    if (!("stop" in server)) return;
     await server.stop();
     const waiting = patient.acquire("outage", { max: 1, durationMs: 10 }, never);
     await expect(impatient.acquire("outage", { max: 1, durationMs: 10 }, never)).rejects.toMatchObject({

@@ -1,25 +1,24 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { stoppableRedis } from "@baton/testing/conformance";
 import { openRedisConnection, openRedisQueue, queueBoardQueues } from "@baton/queue";
-import { redisMissing, startRedis } from "./servers.ts";
-import type { TestServer } from "./servers.ts";
 
-const missing = redisMissing();
+const server = await stoppableRedis();
+const missing = "unavailable" in server ? ` (${server.unavailable})` : "";
+const url = "url" in server ? server.url : "";
 const onError = () => undefined;
 const ids = { tenantId: "t", taskId: "k" };
 
-describe.skipIf(missing !== undefined)(`the queue on Redis${missing === undefined ? "" : ` (${missing})`}`, () => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startRedis();
+describe.skipIf(missing !== "")(`the queue on Redis${missing}`, () => {
+  afterAll(async () => {
+    if ("close" in server) await server.close();
   });
-  afterAll(() => server.close());
 
   it("warns of a server that evicts keys, and only then", async () => {
     const warnings: string[] = [];
-    const open = () => openRedisQueue({ url: server.url, onError, onWarning: (message) => warnings.push(message) });
+    const open = () => openRedisQueue({ url, onError, onWarning: (message) => warnings.push(message) });
     await (await open()).close();
     expect(warnings).toEqual([]);
-    const redis = await openRedisConnection(server.url, onError);
+    const redis = await openRedisConnection(url, onError);
     await redis.config("SET", "maxmemory-policy", "allkeys-lru");
     await (await open()).close();
     await redis.config("SET", "maxmemory-policy", "noeviction");
@@ -28,7 +27,7 @@ describe.skipIf(missing !== undefined)(`the queue on Redis${missing === undefine
   });
 
   it("keeps the last 1,000 messages that are done", async () => {
-    const port = await openRedisQueue({ url: server.url, onError });
+    const port = await openRedisQueue({ url, onError });
     let done = 0;
     const count = async () => {
       done += 1;
@@ -48,7 +47,7 @@ describe.skipIf(missing !== undefined)(`the queue on Redis${missing === undefine
   });
 
   it("sends ids and nothing else", async () => {
-    const port = await openRedisQueue({ url: server.url, onError });
+    const port = await openRedisQueue({ url, onError });
     const wakeUp = { ...ids, stepId: "s", dispatchNo: 3, secret: "not for the queue" };
     await port.enqueue("ids", [wakeUp]);
     const [queue] = queueBoardQueues(port, ["ids"]) as { getJob(id: string): Promise<{ data: unknown }> }[];
@@ -63,15 +62,17 @@ describe.skipIf(missing !== undefined)(`the queue on Redis${missing === undefine
   });
 
   it("does not wait for a server that accepts and never answers", async () => {
-    const port = await openRedisQueue({ url: server.url, onError });
-    await server.freeze();
+    const port = await openRedisQueue({ url, onError });
+    const other = await openRedisConnection(url, onError);
+    await other.call("CLIENT", "PAUSE", "600000", "WRITE");
     try {
       await expect(port.enqueue("frozen", [{ ...ids, stepId: "s", dispatchNo: 1 }])).rejects.toMatchObject({
         code: "queue-unavailable",
       });
       await port.close();
     } finally {
-      await server.thaw();
+      await other.call("CLIENT", "UNPAUSE");
+      other.disconnect();
     }
   });
 });
