@@ -84,7 +84,7 @@ async function keepRunning(
     if (stopping.aborted) break;
     earlyEnds = performance.now() - startedAt < steadyAfterMs ? earlyEnds + 1 : 0;
     if (earlyEnds >= maxEarlyEnds) return true;
-    const inMs = Math.min(backoff.capMs, backoff.firstMs * 2 ** earlyEnds);
+    const inMs = Math.min(backoff.capMs, backoff.firstMs * 2 ** Math.max(0, earlyEnds - 1));
     observer.onChild({ kind: "restarting", name: program.name, inMs });
     // Aborted: it is to stop, which the loop sees.
     await delay(inMs, undefined, { signal: stopping }).catch(() => undefined);
