@@ -32,6 +32,19 @@ describe("the shape of a plan", () => {
     expect(issuesOf(value).map((issue) => issue.path)).toContainEqual(path);
   });
 
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    ["a prompt", { type: "llm", prompt: 5 }, /^a text, or/],
+    ["a missing prompt", { type: "llm" }, /^a text, or/],
+    ["a dependency", { type: "checkpoint", depends_on: [{ stp: "x" }] }, /^a step id, or/],
+    ["a dependency's name", { type: "checkpoint", depends_on: ["a b"] }, /^letters, digits/],
+    ["a join", { type: "checkpoint", join: "some" }, /^"all", "any" or/],
+    ["a map's list", { type: "map", over: "x", step: { type: "llm", prompt: "p" } }, /^a list, or/],
+  ])("%s of the wrong form is told the right one", (_, step, message) => {
+    const issues = issuesOf({ steps: [{ id: "a", ...step }] });
+    expect(issues).toHaveLength(1);
+    expect(issues[0]?.message).toMatch(message);
+  });
+
   test("an expression is one text of at most 4,000 characters and nothing else", () => {
     const withPrompt = (prompt: unknown) => issuesOf({ steps: [{ id: "a", type: "llm", prompt }] });
     expect(withPrompt({ $cel: "goal" })).toEqual([]);

@@ -83,9 +83,8 @@ function evaluateAt(source: string, scope: ExpressionScope, pointer?: string): u
   }
   meter.reset();
   try {
-    const value = jsonOf(run(compiled, scope));
-    if (meter.exceeded) throw new TooExpensive();
-    return value;
+    // Copying charges at least one unit, so a refusal that `||` or a quantifier swallowed comes back here.
+    return jsonOf(run(compiled, scope));
   } catch (error) {
     throw failureOf(source, error, pointer);
   }

@@ -15,10 +15,6 @@ export const meter = {
   reset(): void {
     spent = 0;
   },
-  /** True also after the refusal itself was swallowed by `||`, `&&` or a quantifier. */
-  get exceeded(): boolean {
-    return spent > maxCost;
-  },
   charge(units: number): void {
     spent += units;
     if (spent > maxCost) throw new TooExpensive();

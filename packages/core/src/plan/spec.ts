@@ -34,28 +34,30 @@ export const retryPolicy = z.strictObject({
 });
 export type RetryPolicySpec = z.infer<typeof retryPolicy>;
 
-export const dependency = z.union([
-  stepId,
-  z.strictObject({ step: stepId, when: celExpression.optional() }),
-]);
+export const dependency = z.union([stepId, z.strictObject({ step: stepId, when: celExpression.optional() })], {
+  error: 'a step id, or {"step": "<id>", "when": {"$cel": "<condition>"}}',
+});
 
-export const joinRule = z.union([
-  z.enum(["all", "any"]),
-  z.strictObject({ n: z.int().min(1).max(100_000) }),
-]);
+export const joinRule = z.union([z.enum(["all", "any"]), z.strictObject({ n: z.int().min(1).max(100_000) })], {
+  error: '"all", "any" or {"n": <number of dependencies>}',
+});
 export type JoinRule = z.infer<typeof joinRule>;
 
 const common = {
   description: z.string().max(4_000).optional(),
   retry: retryPolicy.optional(),
-  timeout_ms: z.int().min(1).max(7 * 86_400_000).optional(),
+  timeout_ms: z
+    .int()
+    .min(1)
+    .max(7 * 86_400_000)
+    .optional(),
   on_exhausted: z.enum(["fail", "hold"]).optional(),
   pool: z.string().min(1).max(60).optional(),
 };
 
 const llmFields = {
   type: z.literal("llm"),
-  prompt: z.union([z.string().min(1).max(100_000), celExpression]),
+  prompt: z.union([z.string().min(1).max(100_000), celExpression], { error: 'a text, or {"$cel": "<expression>"}' }),
   model: modelRef.optional(),
   /** JSON Schema (2020-12 subset) the answer must match; repaired with the errors fed back. */
   output_schema: z.record(z.string(), z.unknown()).optional(),
@@ -81,7 +83,7 @@ export type ItemStep = z.infer<typeof itemStep>;
 
 const mapFields = {
   type: z.literal("map"),
-  over: z.union([celExpression, z.array(z.unknown()).max(10_000)]),
+  over: z.union([celExpression, z.array(z.unknown()).max(10_000)], { error: 'a list, or {"$cel": "<expression>"}' }),
   step: itemStep,
   concurrency: z.int().min(1).max(10_000).optional(),
 };
