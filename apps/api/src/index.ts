@@ -1,1 +1,4 @@
-export {};
+export { createApi } from "./api.ts";
+export type { Api } from "./api.ts";
+export type { ApiDeps, Boards, Decision } from "./deps.ts";
+export { hashApiKey, newApiKey } from "./access/api-key.ts";

@@ -1,1 +1,17 @@
-export {};
+/**
+ * The wire: every shape that crosses HTTP.
+ *
+ * Purpose: one zod schema per body, query, event and error; the route table; OpenAPI from it.
+ * Boundary: no I/O and no knowledge of rows; apps/api maps rows to these shapes.
+ */
+export { routes } from "./routes/table.ts";
+export type { OperationId, Routes } from "./routes/table.ts";
+export type { RouteShape } from "./routes/shape.ts";
+export { openApiDocument } from "./openapi/document.ts";
+export { problem } from "./wire/problem.ts";
+export type { Problem } from "./wire/problem.ts";
+export type { Scope } from "./wire/scalars.ts";
+export { statusOfStep, statusOfTask } from "./wire/statuses.ts";
+export type { Artifact, Step, Task } from "./wire/task.ts";
+export type { Trace, TraceStreamEvent } from "./wire/trace.ts";
+export type { ChatBody, Mention, Orchestration } from "./wire/chat.ts";

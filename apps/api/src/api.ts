@@ -1,0 +1,46 @@
+/**
+ * The HTTP API as a `fetch` function.
+ *
+ * Purpose: take intent: validate, write, answer. Boundary: performs no step; it knows its surroundings
+ * only through `ApiDeps`, which compose.ts fills.
+ *
+ * 1. Bad input is a 4xx that names the field and the fix, and nothing is written.
+ * 2. What another tenant owns does not exist.
+ * 3. Nothing is loaded from elsewhere, and no other origin may read an answer (no CORS).
+ */
+import { Hono } from "hono";
+import type { ApiDeps } from "./deps.ts";
+import { chatCode } from "./chat/code.ts";
+import { uiStream } from "./chat/streams.ts";
+import { orchestrationCode } from "./orchestration/code.ts";
+import { createCursors } from "./request/cursor.ts";
+import { secureHeaders } from "./request/secure-headers.ts";
+import { routesAsHono } from "./routing/routing.ts";
+import { serviceCode } from "./service-code.ts";
+import { taskCode } from "./tasks/code.ts";
+import { TaskCreation } from "./tasks/creation.ts";
+
+export interface Api {
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+export function createApi(deps: ApiDeps): Api {
+  const creation = new TaskCreation(deps);
+  const cursors = createCursors(deps.secret);
+  const app = routesAsHono({
+    store: deps.store,
+    log: deps.log,
+    newId: deps.newId,
+    openStream: (stream, principal, request) => uiStream(deps, stream, principal, request),
+    code: {
+      ...taskCode(deps, creation, cursors),
+      ...chatCode(deps, creation),
+      ...orchestrationCode(deps, creation),
+      ...serviceCode(deps),
+    },
+  });
+  const outer = new Hono();
+  outer.use(secureHeaders);
+  outer.mount("/", (request: Request) => app.fetch(request));
+  return { fetch: (request) => outer.fetch(request) };
+}

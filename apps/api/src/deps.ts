@@ -1,0 +1,48 @@
+/** What the API needs of the world: small ports that compose.ts fills. */
+import type { LivePort, LogPort, ModelPort, ToolPort } from "@baton/core/ports";
+import type { TaskSettingsInput } from "@baton/core/task";
+import type { ModelRef } from "@baton/core/plan";
+import type { ClientStore } from "@baton/store";
+
+export interface Decision {
+  readonly orchestrate: boolean;
+  readonly confidence: number;
+  readonly reasons: readonly string[];
+  readonly offline: boolean;
+  readonly rule?: string;
+}
+
+export interface ApiDeps {
+  readonly store: ClientStore;
+  readonly live: LivePort;
+  readonly models: Pick<ModelPort, "resolve" | "list">;
+  readonly tools: Pick<ToolPort, "list">;
+  /** Whether a message is answered at once or becomes a task. */
+  readonly decide: (
+    message: string,
+    options: { readonly model: ModelRef | undefined; readonly signal: AbortSignal },
+  ) => Promise<Decision>;
+  /** MCP servers by id, with the names their tools have in the catalogue. */
+  readonly mcpServers: ReadonlyMap<string, { readonly tools: readonly string[] }>;
+  readonly log: LogPort;
+  readonly newId: () => string;
+  /** Signs cursors and board logins; equal in every api process of an installation. */
+  readonly secret: Uint8Array;
+  /** The process's own settings for tasks; a task's own value wins. */
+  readonly taskDefaults: TaskSettingsInput;
+  /** The pool of plan steps. */
+  readonly pool: string;
+  readonly workerDisabled: boolean;
+  readonly version: string;
+  readonly planWaitMs: number;
+  readonly heartbeatMs: number;
+  /** How often a reader looks when nothing woke it. */
+  readonly pollMs: number;
+  /** Bull Board behind `/admin/queues`, read-only and not. */
+  readonly boards?: Boards;
+}
+
+export interface Boards {
+  readonly readOnly: { fetch(request: Request): Response | Promise<Response> };
+  readonly full: { fetch(request: Request): Response | Promise<Response> };
+}

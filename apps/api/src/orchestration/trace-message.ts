@@ -1,0 +1,55 @@
+/** One line of words per event of the catalogue. */
+import { catalogue } from "@baton/core/events";
+import type { BatonEvent, TraceRow } from "@baton/core/events";
+
+type Words = {
+  readonly [T in BatonEvent["type"]]: (data: Extract<BatonEvent, { type: T }>["data"], step: string) => string;
+};
+
+const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+const by = (who: string | undefined): string => (who === undefined ? "" : ` by ${who}`);
+
+const words: Words = {
+  "task-created": ({ goal }) => `Task created: ${goal.slice(0, 200)}`,
+  "steps-added": ({ steps, reason }) => `${plural(steps.length, "step")} ${reason}`,
+  "step-started": ({ worker }, step) => `${step} started on ${worker}`,
+  "step-completed": ({ sizeBytes }, step) => `${step} completed (${plural(sizeBytes, "byte")})`,
+  "step-retry-scheduled": ({ error, delayMs }, step) => `${step} is tried again in ${delayMs} ms: ${error.message}`,
+  "step-failed": ({ error }, step) => `${step} failed: ${error.message}`,
+  "step-released": ({ reason }, step) => `${step} was given back: ${reason}`,
+  "step-crashed": (_data, step) => `The worker of ${step} died`,
+  "step-expanded": ({ itemCount }, step) => `${step} became ${plural(itemCount, "item")}`,
+  "step-deferred": ({ onStepIds }, step) => `${step} waits for ${plural(onStepIds.length, "step")}`,
+  "step-skipped": (_data, step) => `${step} skipped`,
+  "step-reopened": ({ by: who }, step) => `${step} reopened${by(who)}`,
+  "step-resolved": ({ state, by: who }, step) => `${step} resolved as ${state}${by(who)}`,
+  "task-paused": ({ by: who }) => `Paused${by(who)}`,
+  "task-resumed": ({ by: who }) => `Resumed${by(who)}`,
+  "task-cancelled": ({ by: who, reason }) => `Cancelled${by(who)}${reason === undefined ? "" : `: ${reason}`}`,
+  "task-state-changed": ({ from, to }) => `${from} → ${to}`,
+  "step-redispatched": (_data, step) => `${step} was queued again`,
+  "orchestration-decided": ({ orchestrate, reasons }) =>
+    `${orchestrate ? "Becomes a task" : "Answered at once"}: ${reasons.join("; ")}`,
+  "plan-decomposed": ({ stepCount, offline }) =>
+    `Planned ${plural(stepCount, "step")}${offline ? " (offline model)" : ""}`,
+  "plan-rejected": ({ problems }) => `A plan was refused: ${problems.join("; ")}`,
+  "progress-evaluated": ({ verdict, reason }) => `Evaluated: ${verdict} (${reason})`,
+  "context-summarised": ({ tokensBefore, tokensAfter }) =>
+    `Context summarised from ${tokensBefore} to ${tokensAfter} tokens`,
+  "output-rejected": ({ problems }, step) => `${step}'s output was refused: ${problems.join("; ")}`,
+  "model-called": ({ purpose, model, durationMs }) =>
+    `${model.provider}/${model.model} for ${purpose} in ${Math.round(durationMs)} ms`,
+  "tool-called": ({ tool, durationMs, replayed }) =>
+    `${tool} in ${Math.round(durationMs)} ms${replayed ? " (replayed)" : ""}`,
+  "artifact-saved": ({ name, sizeBytes }) => `Artifact ${name} (${plural(sizeBytes, "byte")})`,
+  "checkpoint-saved": ({ stepCount }) => `Checkpoint over ${plural(stepCount, "step")}`,
+  "note": ({ message }) => message,
+};
+
+/** A row of a newer catalogue than ours is named by its type. */
+export function traceMessage(row: Pick<TraceRow, "type" | "data">, stepKey: string | undefined): string {
+  const event = catalogue.safeParse({ type: row.type, data: row.data });
+  if (!event.success) return row.type;
+  const say = words[event.data.type] as (data: unknown, step: string) => string;
+  return say(event.data.data, stepKey ?? "A step");
+}

@@ -1,0 +1,118 @@
+/**
+ * Reads a JSON body that nobody has vouched for.
+ *
+ * Purpose: bytes to a value that may be stored, or an error that names the place. Boundary: shape is
+ * checked by the contracts afterwards.
+ *
+ * 1. Never more than `limit` bytes are held, with or without a Content-Length.
+ * 2. Nesting is measured on the text, before JSON.parse: a body nested 100,000 deep costs one pass.
+ */
+import { BatonError } from "@baton/core";
+import { findUnstorable } from "@baton/core/json";
+
+export const bodyLimitBytes = 1_000_000;
+export const depthLimit = 32;
+
+export interface ReadBody {
+  readonly bytes: Uint8Array;
+  /** undefined when the body is empty. */
+  readonly value: unknown;
+}
+
+function tooLarge(): BatonError {
+  return new BatonError(
+    "payload-too-large",
+    `The body is larger than ${bodyLimitBytes} bytes; send less, or put material into files.`,
+  );
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > bodyLimitBytes) throw tooLarge();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  if (request.body === null) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read().catch((cause: unknown) => {
+      throw new BatonError("invalid-request", "The body broke off before its end; send it again.", { cause });
+    });
+    if (done) break;
+    size += value.byteLength;
+    if (size > bodyLimitBytes) {
+      await reader.cancel().catch(() => undefined);
+      throw tooLarge();
+    }
+    parts.push(value);
+  }
+  return new Uint8Array(Buffer.concat(parts, size));
+}
+
+/** How deep brackets nest outside strings; stops counting past `limit`. */
+function nestsDeeperThan(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 0x5c) at++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth++;
+      if (depth > limit) return true;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return false;
+}
+
+function parse(text: string): unknown {
+  if (nestsDeeperThan(text, depthLimit)) {
+    throw new BatonError(
+      "nesting-too-deep",
+      `The body nests arrays and objects deeper than ${depthLimit}; flatten it.`,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "it cannot be read";
+    throw new BatonError("invalid-json", `The body is not JSON: ${why}`, { cause });
+  }
+}
+
+function isJson(contentType: string | null): boolean {
+  const [media = "", ...parameters] = (contentType ?? "")
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="));
+  const inUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
+  return inUtf8 && (media === "application/json" || /^application\/[a-z0-9.+-]+\+json$/.test(media));
+}
+
+/** @throws BatonError unsupported-media-type, payload-too-large, nesting-too-deep, invalid-json or invalid-request */
+export async function readJsonBody(request: Request): Promise<ReadBody> {
+  const bytes = await readBytes(request);
+  if (bytes.byteLength === 0) return { bytes, value: undefined };
+  const contentType = request.headers.get("content-type");
+  if (!isJson(contentType)) {
+    const got = contentType === null ? "there is no Content-Type" : `the Content-Type is ${contentType.slice(0, 100)}`;
+    throw new BatonError("unsupported-media-type", `Send the body as application/json in UTF-8; ${got}.`);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new BatonError("invalid-json", "The body is not valid UTF-8; encode it as UTF-8.", { cause });
+  }
+  if (text.trim() === "") return { bytes, value: undefined };
+  const value = parse(text);
+  const pointer = findUnstorable(value);
+  if (pointer !== undefined) {
+    const detail =
+      "contains what cannot be stored: a NUL character, half of a surrogate pair, or a number that is too large; remove it";
+    throw new BatonError("invalid-request", `The body at "${pointer}" ${detail}.`, { problems: [{ pointer, detail }] });
+  }
+  return { bytes, value };
+}

@@ -1,0 +1,89 @@
+/** From zod's issues to problems that name the field and the fix. */
+import { BatonError } from "@baton/core";
+import type { FieldProblem } from "@baton/core";
+import { boundedText, jsonPointer } from "@baton/core/json";
+import type { z } from "zod";
+
+export type Place = "body" | "query" | "path" | "header";
+
+const maxProblems = 50;
+type Issue = z.core.$ZodIssue;
+
+const pathOf = (parent: readonly PropertyKey[], issue: Issue): PropertyKey[] => [...parent, ...issue.path];
+const pointerTo = (path: readonly PropertyKey[]): string =>
+  boundedText(jsonPointer(path.map((part) => (typeof part === "number" ? part : String(part)))), 500);
+
+/** Of a union's branches, the one that got furthest: the value was meant to be that. */
+function likeliest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const meant = branches.filter(
+    (issues) => !issues.some((issue) => issue.path.length === 0 && issue.code === "invalid_type"),
+  );
+  return meant.length === 1 ? meant[0] : undefined;
+}
+
+function expand(issue: Issue, parent: readonly PropertyKey[], into: FieldProblem[]): void {
+  if (into.length >= maxProblems) return;
+  const path = pathOf(parent, issue);
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys.slice(0, maxProblems)) {
+      into.push({
+        pointer: pointerTo([...path, key]),
+        detail: `unknown field "${boundedText(key, 100)}"; remove it or correct its name`,
+      });
+    }
+    return;
+  }
+  if (issue.code === "invalid_union") {
+    const branch = likeliest(issue.errors);
+    if (branch !== undefined && branch.length > 0) {
+      for (const inner of branch) expand(inner, path, into);
+      return;
+    }
+  }
+  if (issue.code === "invalid_key" || issue.code === "invalid_element") {
+    for (const inner of issue.issues) expand(inner, path, into);
+    return;
+  }
+  into.push({ pointer: pointerTo(path), detail: boundedText(issue.message, 500) });
+}
+
+export function problemsOf(error: z.core.$ZodError): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  for (const issue of error.issues) expand(issue, [], problems);
+  return problems.slice(0, maxProblems);
+}
+
+/** @throws BatonError invalid-request with one problem per field */
+export function validate<S extends z.ZodType>(schema: S, value: unknown, place: Place): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = problemsOf(parsed.error);
+  const first = problems[0];
+  const where = first === undefined || first.pointer === "" ? `The ${place}` : `The ${place} at "${first.pointer}"`;
+  throw new BatonError("invalid-request", `${where} is not valid: ${first?.detail ?? "see errors"}.`, {
+    problems,
+    details: { in: place },
+  });
+}
+
+/** Query parameters as an object; one that is given twice is refused, since only one could be obeyed. */
+export function queryOf(url: URL): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of url.searchParams) {
+    if (Object.hasOwn(query, name)) {
+      const detail = "is given twice; give it once";
+      throw new BatonError("invalid-request", `The query parameter "${name.slice(0, 100)}" ${detail}.`, {
+        problems: [{ pointer: pointerTo([name]), detail }],
+        details: { in: "query" },
+      });
+    }
+    if (value.includes("\0") || name.includes("\0")) {
+      throw new BatonError("invalid-request", "The query contains a NUL character; remove it.", {
+        problems: [{ pointer: pointerTo([name]), detail: "contains a NUL character; remove it" }],
+        details: { in: "query" },
+      });
+    }
+    Object.defineProperty(query, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return query;
+}

@@ -1,0 +1,65 @@
+/**
+ * The Idempotency-Key of requests that create.
+ *
+ * 1. A key is taken only after the request was found valid, so a refused body never uses one up.
+ * 2. What was created is stored with the key in one transaction; the answer follows. A process that dies
+ *    in between leaves a key whose task is known.
+ * 3. A stream is kept as the name of its task and opened again.
+ */
+import { createHash } from "node:crypto";
+import { BatonError } from "@baton/core";
+import type { ClientStore, IdempotencyRef, StoredAnswer } from "@baton/store";
+import type { StreamOfTask } from "./call.ts";
+
+const streamHeader = "x-baton-stream";
+
+/** Bare, or a quoted string as in the IETF draft: both name the same key. */
+export function readIdempotencyKey(headers: Headers): string | undefined {
+  const header = headers.get("idempotency-key");
+  if (header === null) return undefined;
+  const quoted = /^"([^"\\]*)"$/.exec(header);
+  const key = quoted?.[1] ?? header;
+  if (/^[\x21\x23-\x7e]{1,255}$/.test(key)) return key;
+  const detail = "must be 1 to 255 visible ASCII characters without quotes";
+  throw new BatonError("idempotency-key-malformed", `The header Idempotency-Key ${detail}.`, {
+    problems: [{ pointer: "/idempotency-key", detail }],
+    details: { in: "header" },
+  });
+}
+
+export function requestHash(url: URL, body: Uint8Array): string {
+  return createHash("sha256").update(`${url.pathname}${url.search}\n`).update(body).digest("hex");
+}
+
+export interface Replayed {
+  readonly answer: Response | StreamOfTask;
+}
+
+/** Takes the key, or says what it answers already. */
+export async function takeKey(store: ClientStore, ref: IdempotencyRef, hash: string): Promise<Replayed | undefined> {
+  const { start, ...rest } = await store.startIdempotent(ref, hash);
+  if (start === "first") return undefined;
+  if (start === "in-flight") {
+    throw new BatonError(
+      "idempotency-key-in-flight",
+      "The first request with this Idempotency-Key is still running; ask again in a moment.",
+    );
+  }
+  if (start === "reused") {
+    throw new BatonError(
+      "idempotency-key-reused",
+      "This Idempotency-Key was used with another request; take a new key for a new request.",
+    );
+  }
+  return { answer: fromStored((rest as { readonly answer: StoredAnswer }).answer) };
+}
+
+function fromStored(answer: StoredAnswer): Response | StreamOfTask {
+  const streamOf = answer.headers[streamHeader];
+  if (streamOf === "reply" || streamOf === "task") return { stream: streamOf, taskId: answer.body };
+  return new Response(answer.body === "" ? null : answer.body, { status: answer.status, headers: answer.headers });
+}
+
+export function storedStream(stream: StreamOfTask): StoredAnswer {
+  return { status: 200, headers: { [streamHeader]: stream.stream }, body: stream.taskId };
+}

@@ -1,0 +1,206 @@
+/**
+ * Starts tasks.
+ *
+ * 1. Everything is checked before the first write: models, tools, mentions, servers, the plan's graph.
+ * 2. A task is durable before its first model call.
+ */
+import type { Mention, Routes } from "@baton/contracts";
+import { BatonError } from "@baton/core";
+import type { ErrorCode, TaskRef } from "@baton/core";
+import type { ModelRef, PlanSpec } from "@baton/core/plan";
+import type { NewTrace } from "@baton/core/ports";
+import { taskSettings } from "@baton/core/task";
+import type { TaskSettings, TaskSettingsInput } from "@baton/core/task";
+import type { CreateTask, IdempotencyRef } from "@baton/store";
+import type { z } from "zod";
+import type { Principal } from "../access/api-key.ts";
+import type { ApiDeps } from "../deps.ts";
+import { threadUuid } from "./thread-id.ts";
+import { firstStep, layOut } from "./layout.ts";
+
+export interface Capabilities {
+  readonly chatModel?: ModelRef | undefined;
+  readonly mentions?: readonly Mention[] | undefined;
+  readonly allowedMcpServers?: Readonly<Record<string, { readonly tools: readonly string[] }>> | undefined;
+}
+
+const maxPlannedSteps = 100_000;
+
+/** Runs a check of a catalogue and points its error at the field. */
+function at<T>(pointer: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof BatonError) || error.problems.length > 0) throw error;
+    throw new BatonError(error.code, error.message, { cause: error, problems: [{ pointer, detail: error.message }] });
+  }
+}
+
+function refuse(code: ErrorCode, pointer: string, detail: string): never {
+  throw new BatonError(code, detail, { problems: [{ pointer, detail }] });
+}
+
+export type CreateTaskBody = z.output<Routes["createTask"]["body"]>;
+
+export class TaskCreation {
+  readonly #deps: ApiDeps;
+
+  constructor(deps: ApiDeps) {
+    this.#deps = deps;
+  }
+
+  /** The settings of a task: its own, then the process's, then the defaults. */
+  #settings(own: TaskSettingsInput, pointer: string): TaskSettings {
+    const settings = taskSettings.parse({ ...this.#deps.taskDefaults, ...own });
+    const { model, tools } = settings;
+    const resolved =
+      model === undefined ? {} : { model: at(`${pointer}/model`, () => this.#deps.models.resolve(model)) };
+    const known = this.#knownTools();
+    for (const [index, name] of (tools ?? []).entries()) {
+      if (!known.has(name))
+        refuse(
+          "unknown-tool",
+          `${pointer}/tools/${index}`,
+          `There is no tool "${name}"; GET /api/v1/tools lists them.`,
+        );
+    }
+    return { ...settings, ...resolved };
+  }
+
+  #knownTools(): ReadonlySet<string> {
+    return new Set(this.#deps.tools.list().map(({ name }) => name));
+  }
+
+  /** @throws BatonError unknown-model, unknown-mention, unknown-mcp-server or unknown-tool */
+  settingsOf(capabilities: Capabilities): TaskSettings {
+    const { chatModel, mentions, allowedMcpServers } = capabilities;
+    const model =
+      chatModel === undefined ? {} : { model: at("/chatModel", () => this.#deps.models.resolve(chatModel)) };
+    const mentioned = this.#mentionedTools(mentions ?? []);
+    const refused = this.#toolsOfOtherServers(allowedMcpServers);
+    const bound = mentioned ?? (refused.size === 0 ? undefined : [...this.#knownTools()]);
+    const tools = bound === undefined ? {} : { tools: bound.filter((name) => !refused.has(name)) };
+    return this.#settings({ ...model, ...tools }, "");
+  }
+
+  #mentionedTools(mentions: readonly Mention[]): string[] | undefined {
+    if (mentions.length === 0) return undefined;
+    const known = this.#knownTools();
+    const names = mentions.flatMap((mention, index) => {
+      const pointer = `/mentions/${index}/name`;
+      if (mention.type === "mcpServer") {
+        const server = this.#deps.mcpServers.get(mention.serverId ?? mention.name);
+        return (
+          server?.tools ?? refuse("unknown-mention", pointer, `There is no MCP server "${mention.name}" to mention.`)
+        );
+      }
+      if (known.has(mention.name)) return [mention.name];
+      return refuse(
+        "unknown-mention",
+        pointer,
+        `There is no tool "${mention.name}" to mention; GET /api/v1/tools lists them.`,
+      );
+    });
+    return [...new Set(names)];
+  }
+
+  /** Tools of servers that the request does not allow; all are allowed when it names none. */
+  #toolsOfOtherServers(allowed: Capabilities["allowedMcpServers"]): ReadonlySet<string> {
+    if (allowed === undefined) return new Set();
+    for (const [serverId, { tools }] of Object.entries(allowed)) {
+      const pointer = `/allowedMcpServers/${serverId.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      const server = this.#deps.mcpServers.get(serverId);
+      if (server === undefined)
+        refuse("unknown-mcp-server", pointer, `There is no MCP server "${serverId}"; configure it, or leave it out.`);
+      for (const [index, name] of tools.entries()) {
+        if (!server.tools.includes(name))
+          refuse("unknown-tool", `${pointer}/tools/${index}`, `The MCP server "${serverId}" has no tool "${name}".`);
+      }
+    }
+    const refused = [...this.#deps.mcpServers].flatMap(([serverId, { tools }]) => {
+      const kept = new Set(allowed[serverId]?.tools);
+      return tools.filter((name) => !kept.has(name));
+    });
+    return new Set(refused);
+  }
+
+  /** A goal or an explicit plan, as POSTed. */
+  async fromBody(
+    principal: Principal,
+    body: CreateTaskBody,
+    idempotency: IdempotencyRef | undefined,
+  ): Promise<CreateTask> {
+    const settings = this.#settings(body.settings ?? {}, "/settings");
+    const place = { principal, idempotency, threadId: body.threadId, input: body.input };
+    if (body.plan === undefined) return this.goal({ ...place, goal: body.goal as string, settings, traces: [] });
+    this.#checkModels(body.plan);
+    const { steps, estimatedDurationMs } = layOut(body.plan, settings, {
+      maxSteps: body.settings?.maxSteps ?? maxPlannedSteps,
+      knownTools: this.#knownTools(),
+      pool: this.#deps.pool,
+      newId: this.#deps.newId,
+    });
+    const goal = body.goal ?? `Run a plan of ${steps.length} ${steps.length === 1 ? "step" : "steps"}`;
+    const { result } = body.plan;
+    return this.#create(
+      { ...place, kind: "plan", goal, settings, traces: [] },
+      { steps, estimatedDurationMs, ...(result === undefined ? {} : { result }) },
+    );
+  }
+
+  #checkModels(plan: PlanSpec): void {
+    for (const [index, step] of plan.steps.entries()) {
+      const [inner, pointer] =
+        step.type === "map" ? [step.step, `/plan/steps/${index}/step/model`] : [step, `/plan/steps/${index}/model`];
+      if (inner.type === "llm" && inner.model !== undefined) {
+        const { model } = inner;
+        at(pointer, () => this.#deps.models.resolve(model));
+      }
+    }
+  }
+
+  async goal(intent: Intent): Promise<CreateTask> {
+    return this.#create({ ...intent, kind: "goal" }, { steps: [firstStep("plan", intent.settings, this.#deps.newId)] });
+  }
+
+  async reply(intent: Intent): Promise<CreateTask> {
+    return this.#create(
+      { ...intent, kind: "reply" },
+      { steps: [firstStep("reply", intent.settings, this.#deps.newId)] },
+    );
+  }
+
+  async #create(
+    intent: Intent & { readonly kind: CreateTask["kind"] },
+    layout: Pick<CreateTask, "steps"> & Partial<CreateTask>,
+  ): Promise<CreateTask> {
+    const { principal, threadId, idempotency } = intent;
+    const task: CreateTask = {
+      tenantId: principal.tenantId,
+      taskId: this.#deps.newId(),
+      kind: intent.kind,
+      goal: intent.goal,
+      input: intent.input ?? null,
+      settings: intent.settings,
+      traces: intent.traces,
+      createdBy: principal.keyId,
+      ...layout,
+      ...(threadId === undefined ? {} : { threadId: threadUuid(principal.tenantId, threadId) }),
+      ...(idempotency === undefined ? {} : { idempotency }),
+    };
+    await this.#deps.store.createTask(task);
+    return task;
+  }
+}
+
+export interface Intent {
+  readonly principal: Principal;
+  readonly goal: string;
+  readonly input?: unknown;
+  readonly settings: TaskSettings;
+  readonly threadId?: string | undefined;
+  readonly traces: readonly NewTrace[];
+  readonly idempotency: IdempotencyRef | undefined;
+}
+
+export const refOf = (principal: Principal, taskId: string): TaskRef => ({ tenantId: principal.tenantId, taskId });

@@ -1,0 +1,151 @@
+/** One example per shape, for the documents; the contract tests hold each against its schema. */
+export const taskId = "019abc00-0000-7000-8000-000000000001";
+const stepId = "019abc00-0000-7000-8000-000000000002";
+const otherId = "019abc00-0000-7000-8000-000000000003";
+const at = "2026-11-20T12:00:00.000Z";
+
+export const createTaskBody = {
+  goal: "Count the words of two texts",
+  plan: {
+    steps: [
+      { id: "find", type: "tool", tool: "files.list", arguments: { pattern: "**/*.md" } },
+      {
+        id: "sum",
+        type: "llm",
+        prompt: { $cel: "'Summarise: ' + string(size(steps.find.output.files))" },
+        depends_on: ["find"],
+      },
+    ],
+  },
+};
+export const createdTask = { id: taskId, kind: "plan", state: "pending" };
+export const task = {
+  id: taskId,
+  kind: "plan",
+  goal: "Count the words of two texts",
+  state: "running",
+  intent: "none",
+  settings: {
+    maxSteps: 50,
+    contextWindowLimit: 100_000,
+    checkpointInterval: 5,
+    maxPlanRevisions: 5,
+    evaluate: true,
+    priority: 0,
+  },
+  progress: 50,
+  totalSteps: 2,
+  settledSteps: 1,
+  runningSteps: 1,
+  failedSteps: 0,
+  revisionCount: 0,
+  traceNo: 7,
+  usage: { inputTokens: 0, outputTokens: 0, costUsd: null },
+  offline: false,
+  createdAt: at,
+  updatedAt: at,
+  startedAt: at,
+};
+export const step = {
+  id: stepId,
+  position: 0,
+  key: "find",
+  kind: "user",
+  type: "tool",
+  description: "Call files.list",
+  state: "completed",
+  attemptNo: 1,
+  failureCount: 0,
+  crashCount: 0,
+  dependsOn: [],
+  availableAt: at,
+  startedAt: at,
+  finishedAt: at,
+  worker: "worker-1",
+  output: { files: ["a.md"] },
+  outputSizeBytes: 18,
+  offline: false,
+  usage: { inputTokens: 0, outputTokens: 0, costUsd: null },
+};
+export const trace = {
+  no: 3,
+  type: "step-started",
+  stepId,
+  attemptNo: 1,
+  data: { sessionId: otherId, worker: "worker-1", continued: false },
+  createdAt: at,
+};
+export const traceStream = `id: 3\nevent: trace\ndata: ${JSON.stringify(trace)}\n\nevent: live\ndata: {"kind":"delta","text":"Once"}\n\nevent: end\ndata: {"state":"completed"}\n\n`;
+export const checkpoints = { checkpoints: [{ id: otherId, no: 1, traceNo: 9, stepCount: 5, createdAt: at }] };
+export const context = {
+  id: otherId,
+  outputs: [
+    {
+      key: "find",
+      stepId,
+      description: "Call files.list",
+      state: "completed",
+      output: { files: ["a.md"] },
+      sizeBytes: 18,
+    },
+  ],
+};
+export const artifact = {
+  id: otherId,
+  stepId,
+  name: "report.md",
+  mediaType: "text/markdown",
+  sizeBytes: 2_048,
+  sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  createdAt: at,
+};
+export const why = {
+  state: "running",
+  waits: [{ on: "running", stepId, stepKey: "sum", since: at, detail: "worker-1 performs it", movedBy: "its end" }],
+};
+export const intentAnswer = { id: taskId, state: "cancelled", changed: true };
+
+export const chatBody = {
+  id: "thread-1",
+  message: { role: "user", parts: [{ type: "text", text: "What is a lease?" }] },
+};
+export const escalated = {
+  id: "msg-1",
+  role: "assistant",
+  content: "This takes several steps, so it runs as a task.",
+  taskId,
+  orchestrated: true,
+};
+export const uiStream =
+  'data: {"type":"start","messageId":"msg-1"}\n\ndata: {"type":"start-step"}\n\ndata: {"type":"text-start","id":"t1"}\n\ndata: {"type":"text-delta","id":"t1","delta":"A lease is …"}\n\ndata: {"type":"text-end","id":"t1"}\n\ndata: {"type":"finish-step"}\n\ndata: {"type":"finish"}\n\ndata: [DONE]\n\n';
+export const orchestrateBody = { goal: "Read every Markdown file below docs and report the decisions" };
+export const orchestrated = {
+  taskId,
+  status: "queued",
+  strategy: { steps: [{ id: "find", description: "Find the files", type: "tool", dependsOn: [] }], totalSteps: 1 },
+  estimatedDuration: 12,
+};
+export const orchestration = {
+  taskId,
+  status: "running",
+  goal: "Read every Markdown file below docs and report the decisions",
+  progress: 50,
+  currentStep: 1,
+  totalSteps: 2,
+  steps: [
+    { index: "0", description: "Find the files", status: "completed" },
+    { index: "1", description: "Summarise them", status: "running" },
+  ],
+  latestTraces: [{ type: "step-started", message: "summarise started on worker-1", timestamp: at }],
+  createdAt: at,
+  updatedAt: at,
+};
+
+export const tools = {
+  tools: [
+    { name: "clock.now", description: "The time now", effect: "read", inputSchema: { type: "object", properties: {} } },
+  ],
+};
+export const models = { models: [{ provider: "offline", model: "extractive", offline: true, contextWindow: 100_000 }] };
+export const createdKey = { id: otherId, name: "ci", scopes: ["read", "write"], key: "baton_…" };
+export const readiness = { status: "ready", checks: { store: "ok", workers: "serving" } };
