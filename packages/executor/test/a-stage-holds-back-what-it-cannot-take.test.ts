@@ -10,8 +10,11 @@ const settled = async () => {
 const stageOf = (width: number, queue: number) => {
   const meter = recordingMeter();
   let now = 0;
+  const advance = (ms: number) => {
+    now += ms;
+  };
   const stage = createStage({ name: "perform", width, queue, meter, monotonic: () => now });
-  return { stage, meter, pass: (ms: number) => void (now += ms) };
+  return { stage, meter, pass: advance };
 };
 
 describe("a stage", () => {

@@ -58,9 +58,9 @@ describe("preparing a step", () => {
       store,
     );
     expect(prepared.config["prompt"]).toBe("7");
-    expect(await prepared.valueOf(named)).toEqual({ n: 7 });
+    expect(await prepared.readOutput(named)).toEqual({ n: 7 });
     expect(fetched).toEqual(["b1"]);
-    expect(await prepared.valueOf(unnamed)).toEqual({ n: 7 });
+    expect(await prepared.readOutput(unnamed)).toEqual({ n: 7 });
     expect(fetched).toEqual(["b1", "b2"]);
   });
 

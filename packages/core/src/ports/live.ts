@@ -22,6 +22,10 @@ export interface LivePort {
   publish(topic: string, data: unknown): void;
   /** Waits until everything published so far has left this process. */
   flush(): Promise<void>;
-  subscribe(topic: string, after: string | undefined, onMessage: (message: LiveMessage) => void): Promise<LiveSubscription>;
+  subscribe(
+    topic: string,
+    after: string | undefined,
+    onMessage: (message: LiveMessage) => void,
+  ): Promise<LiveSubscription>;
   close(): Promise<void>;
 }

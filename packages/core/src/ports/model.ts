@@ -37,9 +37,24 @@ export type ModelBrief =
       readonly maxSteps: number;
       readonly input?: unknown;
     }
-  | { readonly kind: "reason"; readonly goal: string; readonly instruction: string; readonly material: readonly Material[] }
-  | { readonly kind: "summarize"; readonly goal: string; readonly material: readonly Material[]; readonly maxTokens: number }
-  | { readonly kind: "evaluate"; readonly goal: string; readonly steps: readonly EvaluatedStep[]; readonly maxSteps: number }
+  | {
+      readonly kind: "reason";
+      readonly goal: string;
+      readonly instruction: string;
+      readonly material: readonly Material[];
+    }
+  | {
+      readonly kind: "summarize";
+      readonly goal: string;
+      readonly material: readonly Material[];
+      readonly maxTokens: number;
+    }
+  | {
+      readonly kind: "evaluate";
+      readonly goal: string;
+      readonly steps: readonly EvaluatedStep[];
+      readonly maxSteps: number;
+    }
   | { readonly kind: "reply"; readonly message: string; readonly history: readonly ModelMessage[] };
 
 /** One named piece of text the model works on, e.g. an earlier step's output. */
@@ -99,6 +114,11 @@ export interface ModelPort {
   /** Throws BatonError with a provider-*, output-*, context-too-large or offline-* code, RetryAfter, or the abort reason. */
   generate(request: ModelRequest): Promise<ModelReply>;
   /** Exact where the provider counts and `near` is true, else an estimate. */
-  countTokens(ref: ModelRef, messages: readonly ModelMessage[], near: boolean, signal: AbortSignal): Promise<TokenCount>;
+  countTokens(
+    ref: ModelRef,
+    messages: readonly ModelMessage[],
+    near: boolean,
+    signal: AbortSignal,
+  ): Promise<TokenCount>;
   list(): readonly { readonly ref: ModelRef; readonly offline: boolean; readonly contextWindow: number }[];
 }

@@ -26,7 +26,7 @@ export interface PerformContext {
   /** Unix ms after which the attempt is ended. */
   readonly deadlineAt: number;
   /** The value of an output, fetched when it is kept by reference; undefined when the step has none. */
-  valueOf(output: StepOutput): Promise<unknown>;
+  readOutput(output: StepOutput): Promise<unknown>;
   /** Calls the model, adds `model-called` and the usage to the attempt; throws `token-limit` when the task has none left. */
   generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
   /** Adds a trace row, written when the attempt settles. */

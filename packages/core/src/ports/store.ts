@@ -218,13 +218,26 @@ export interface EngineStore {
   itemOutputs(ref: StepRef): AsyncIterable<StepOutput>;
   /** All settled steps of the task, for evaluation and context. */
   settledOutputs(ref: TaskRef): Promise<readonly StepOutput[]>;
-  threadMessages(ref: TaskRef, threadId: string): Promise<readonly { readonly role: "user" | "assistant"; readonly text: string }[]>;
-  saveCheckpoint(ref: StepRef, attemptNo: number): Promise<{ readonly checkpointId: string; readonly stepCount: number } | "lease-lost">;
+  threadMessages(
+    ref: TaskRef,
+    threadId: string,
+  ): Promise<readonly { readonly role: "user" | "assistant"; readonly text: string }[]>;
+  saveCheckpoint(
+    ref: StepRef,
+    attemptNo: number,
+  ): Promise<{ readonly checkpointId: string; readonly stepCount: number } | "lease-lost">;
   saveArtifact(ref: StepRef, draft: ArtifactDraft): Promise<ArtifactRef>;
-  readArtifact(ref: TaskRef, artifactId: string): Promise<{ readonly ref: ArtifactRef; readonly content: Uint8Array } | undefined>;
+  readArtifact(
+    ref: TaskRef,
+    artifactId: string,
+  ): Promise<{ readonly ref: ArtifactRef; readonly content: Uint8Array } | undefined>;
   startEffect(intent: EffectIntent): Promise<EffectStart>;
   /** Accepted from a zombie too (first wins); `late` says that the attempt no longer holds its lease. */
-  finishEffect(ref: StepRef, callNo: number, result: { readonly state: "succeeded" | "refused" | "unknown"; readonly resultJson: string }): Promise<{ readonly late: boolean }>;
+  finishEffect(
+    ref: StepRef,
+    callNo: number,
+    result: { readonly state: "succeeded" | "refused" | "unknown"; readonly resultJson: string },
+  ): Promise<{ readonly late: boolean }>;
 }
 
 /** What time does. */
@@ -233,8 +246,19 @@ export interface HousekeepingStore {
   /** Ends dead sessions and takes back their steps; returns how many of each. */
   reapSessions(): Promise<{ readonly sessions: number; readonly steps: number; readonly deadLetters: number }>;
   /** Deletes what is older than the given ages; bounded work per call. */
-  prune(ages: { readonly finishedTasksMs: number; readonly idempotencyMs: number; readonly sessionsMs: number; readonly liveMs: number }): Promise<{ readonly tasks: number }>;
+  prune(ages: {
+    readonly finishedTasksMs: number;
+    readonly idempotencyMs: number;
+    readonly sessionsMs: number;
+    readonly liveMs: number;
+  }): Promise<{ readonly tasks: number }>;
   /** Ready or running steps per pool, for scaling and metrics. */
-  backlog(): Promise<readonly { readonly pool: string; readonly ready: number; readonly running: number; readonly oldestReadyMs: number }[]>;
+  backlog(): Promise<
+    readonly {
+      readonly pool: string;
+      readonly ready: number;
+      readonly running: number;
+      readonly oldestReadyMs: number;
+    }[]
+  >;
 }
-

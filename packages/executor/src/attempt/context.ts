@@ -40,7 +40,7 @@ export function createContext({ attempt, prepared, account, models, live, failPo
     inputs: step.inputs,
     signal,
     deadlineAt,
-    valueOf: prepared.valueOf,
+    readOutput: prepared.readOutput,
     trace: account.trace,
     failPoint,
     progress: (message) => publish({ kind: "progress", message: boundedText(message, maxPieceChars - 40) }),

@@ -23,7 +23,7 @@ export async function gatherMaterial(context: PerformContext): Promise<readonly 
   const { step } = context;
   if (hasSummary(context)) {
     const [summary] = step.inputs.filter(({ key }) => key === summaryKey(step.key));
-    return summary === undefined ? [] : [{ name: "summary", text: readable(await context.valueOf(summary)) }];
+    return summary === undefined ? [] : [{ name: "summary", text: readable(await context.readOutput(summary)) }];
   }
   return [...itemMaterial(context), ...(await materialOf(step.inputs, context))];
 }
@@ -40,7 +40,7 @@ export async function materialOf(
   const material: Material[] = [];
   for (const output of outputs) {
     if (output.state !== "completed") continue;
-    const value = await context.valueOf(output);
+    const value = await context.readOutput(output);
     if (!Array.isArray(value)) material.push(pieceOf(output.key, value, output.sizeBytes));
     else
       material.push(

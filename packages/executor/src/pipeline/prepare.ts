@@ -22,7 +22,7 @@ const expressionFields: Readonly<Record<StepType, readonly string[]>> = {
 
 export interface Prepared {
   readonly config: Readonly<Record<string, unknown>>;
-  valueOf(output: StepOutput): Promise<unknown>;
+  readOutput(output: StepOutput): Promise<unknown>;
   /** Ids of the outgoing edges' targets whose condition is false, given the step's own output. */
   deadEdges(output: unknown): readonly string[];
 }
@@ -36,7 +36,7 @@ export async function prepareStep(step: ClaimedStep, store: Pick<EngineStore, "r
   ];
   const named = new Set(sources.flatMap((source) => referencedSteps(source)));
   const read = new Map<string, unknown>();
-  const valueOf = async (output: StepOutput): Promise<unknown> => {
+  const readOutput = async (output: StepOutput): Promise<unknown> => {
     if (output.blobId === undefined) return output.output;
     if (read.has(output.stepId)) return read.get(output.stepId);
     return await store.readOutput(step.ref, output.blobId);
@@ -44,14 +44,14 @@ export async function prepareStep(step: ClaimedStep, store: Pick<EngineStore, "r
   const steps: Record<string, { output: unknown; state: string }> = Object.create(null);
   for (const output of step.inputs) {
     if (!named.has(output.key)) continue;
-    const value = await valueOf(output);
+    const value = await readOutput(output);
     read.set(output.stepId, value);
     steps[output.key] = { output: value ?? null, state: output.state };
   }
   const scope = scopeOf(step, steps);
   return {
     config: { ...step.config, ...(resolveValue(evaluated, scope) as Record<string, unknown>) },
-    valueOf,
+    readOutput,
     deadEdges(output) {
       const own = { ...steps, [step.key]: { output: output ?? null, state: "completed" } };
       return step.conditions

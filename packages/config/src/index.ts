@@ -1,0 +1,5 @@
+export { effectiveConfig } from "./effective.ts";
+export type { EffectiveSetting } from "./effective.ts";
+export { loadConfig } from "./load.ts";
+export type { ConfigPlace, LoadedConfig } from "./load.ts";
+export type { Config } from "./schema.ts";

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BatonError } from "@baton/core";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { effectiveConfig, loadConfig } from "../src/index.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "baton-config-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const load = (env: Record<string, string> = {}) => loadConfig({ folder, env });
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+function refusal(env: Record<string, string> = {}): BatonError {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof BatonError) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+describe("configuration", () => {
+  test("without files and variables has the documented defaults, and no URL", () => {
+    const { config, sourceOf } = load();
+    expect(config).toMatchObject({
+      worker: { concurrency: 50, disabled: false },
+      limiter: { max: 10, duration: 1_000 },
+      task: { maxSteps: 50, contextWindowLimit: 100_000, checkpointInterval: 5, maxPlanRevisions: 5 },
+      session: { beatMs: 3_000, leaseMs: 10_000 },
+    });
+    expect(config.databaseUrl).toBeUndefined();
+    expect(config.redisUrl).toBeUndefined();
+    expect(sourceOf("worker.concurrency")).toBe("default");
+  });
+
+  test("the environment goes before baton.<env>.toml, and that before baton.toml", () => {
+    write("baton.toml", "[worker]\nconcurrency = 1\ngraceMs = 1\n[limiter]\nmax = 1\n");
+    write("baton.staging.toml", "[worker]\nconcurrency = 2\ngraceMs = 2\n");
+    const { config, sourceOf } = load({ BATON_ENV: "staging", BATON_CONCURRENCY: "3" });
+    expect([config.worker.concurrency, config.worker.graceMs, config.limiter.max]).toEqual([3, 2, 1]);
+    expect(["worker.concurrency", "worker.graceMs", "limiter.max"].map(sourceOf)).toEqual([
+      "BATON_CONCURRENCY",
+      "baton.staging.toml",
+      "baton.toml",
+    ]);
+  });
+
+  test.each([
+    ["1", true],
+    ["true", true],
+    ["on", true],
+    ["0", false],
+    ["no", false],
+    ["", false],
+  ])("DISABLE_TASK_WORKER=%s means %s", (text, disabled) => {
+    expect(load({ DISABLE_TASK_WORKER: text }).config.worker.disabled).toBe(disabled);
+  });
+
+  test("a list in a variable is separated by commas", () => {
+    expect(load({ BATON_POOLS: "gpu, default," }).config.worker.pools).toEqual(["gpu", "default"]);
+  });
+
+  test("every error is reported at once, with setting, source and fix", () => {
+    write(
+      "baton.toml",
+      '[worker]\nconcurrency = 0\nconcurency = 3\n[session]\nbeatMs = 5000\n[[models.openaiCompatible]]\nname = "local"\nbaseUrl = "nowhere"\nmodels = ["m"]\n',
+    );
+    const { code, message, problems } = refusal({
+      DATABASE_URL: "mysql://x",
+      BATON_MAX_STEPS: "many",
+      DISABLE_TASK_WORKER: "perhaps",
+    });
+    expect(code).toBe("invalid-configuration");
+    for (const part of [
+      /worker\.concurrency \(from baton\.toml\)/,
+      /worker\.concurency \(from baton\.toml\): there is no such setting/,
+      /session\.leaseMs \(from default\): must be at least 3 × beatMs/,
+      /models\.openaiCompatible\.0\.baseUrl \(from baton\.toml\): a URL like/,
+      /databaseUrl \(from DATABASE_URL\): a URL like postgres/,
+      /task\.maxSteps \(from BATON_MAX_STEPS\)/,
+      /worker\.disabled \(from DISABLE_TASK_WORKER\)/,
+    ]) {
+      expect(message).toMatch(part);
+    }
+    expect(problems).toHaveLength(7);
+  });
+
+  test("a file that is no TOML is named", () => {
+    write("baton.toml", "[worker\n");
+    expect(refusal().message).toMatch(/- baton\.toml: the file cannot be read: /);
+  });
+
+  test("a key named __proto__ changes nothing but is reported", () => {
+    write("baton.toml", "[__proto__]\npolluted = true\n");
+    expect(() => load()).toThrow("__proto__");
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+  });
+});
+
+describe("the effective configuration", () => {
+  test("names value, source and variable of every setting, and masks secrets", () => {
+    write(
+      "baton.toml",
+      '[[models.openaiCompatible]]\nname = "local"\nbaseUrl = "http://user:pw@host/v1"\napiKey = "sk-local"\nmodels = ["a", "b"]\n',
+    );
+    const settings = effectiveConfig(
+      load({ DATABASE_URL: "postgres://me:hidden@host/db?sslpassword=alsohidden&x=1", ANTHROPIC_API_KEY: "sk-ant" }),
+    );
+    const of = (path: string) => settings.find((setting) => setting.path === path);
+    expect(of("databaseUrl")).toEqual({
+      path: "databaseUrl",
+      value: "postgres://me:***@host/db?sslpassword=***&x=1",
+      source: "DATABASE_URL",
+      variable: "DATABASE_URL",
+    });
+    expect(of("models.anthropic.apiKey")?.value).toBe("***");
+    expect(of("models.openaiCompatible.0.models")).toMatchObject({ value: ["a", "b"], source: "baton.toml" });
+    expect(of("worker.concurrency")).toEqual({
+      path: "worker.concurrency",
+      value: 50,
+      source: "default",
+      variable: "BATON_CONCURRENCY",
+    });
+    expect(JSON.stringify(settings)).not.toMatch(/hidden|sk-|:pw@/);
+  });
+});
