@@ -282,6 +282,7 @@ describe("an evaluation cannot run away", () => {
   test.each([
     ["too many nodes", `1${"+1".repeat(1_200)}`, /maxAstNodes/],
     ["too deep", `${"(".repeat(100)}1${")".repeat(100)}`, /maxDepth/],
+    ["negated without end", `${"!".repeat(3_990)}true`, /maxAstNodes|too deeply/],
     ["too deep a path", `goal${".a".repeat(200)}`, /maxDepth/],
     ["too long", `'${"x".repeat(4_000)}'`, /at most 4000 characters/],
     ["too many elements", `[${"1,".repeat(300)}]`, /maxListElements/],

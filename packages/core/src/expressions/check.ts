@@ -2,6 +2,7 @@ import { compile } from "./compilation.ts";
 import type { Compiled } from "./compilation.ts";
 import { positionAt } from "./failure.ts";
 import type { ExpressionProblem } from "./failure.ts";
+import { dashHint } from "./inspection.ts";
 
 export interface CheckOptions {
   /** Absent: any step may be named. */
@@ -16,7 +17,7 @@ function unknownSteps(compiled: Compiled, known: { has(step: string): boolean })
     .map(({ step, offset }) => ({
       kind: "unknown-step" as const,
       step,
-      message: `there is no step "${step}"${step.length > 0 && /-/.test(compiled.source) ? '; a name with "-" is written steps["my-step"]' : ""}`,
+      message: `there is no step "${step}"${dashHint(compiled.source)}`,
       ...positionAt(compiled.source, offset),
     }));
 }

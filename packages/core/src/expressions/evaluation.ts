@@ -1,5 +1,5 @@
 import { compile, isCelFailure } from "./compilation.ts";
-import type { Compiled } from "./compilation.ts";
+import type { Evaluator } from "./compilation.ts";
 import { invalidExpression, NotJson, positionAt, TooExpensive } from "./failure.ts";
 import { isJsonContainer, jsonOf, setOwn } from "./json.ts";
 import { meter } from "./meter.ts";
@@ -44,9 +44,7 @@ function withoutConstructorKeys(scope: object): object {
   return root;
 }
 
-function run(compiled: Compiled, scope: object): unknown {
-  const evaluator = compiled.evaluator?.();
-  if (evaluator === undefined) throw new TypeError("nothing to evaluate");
+function run(evaluator: Evaluator, scope: object): unknown {
   try {
     return evaluator(scope);
   } catch (error) {
@@ -73,10 +71,12 @@ function failureOf(source: string, error: unknown, pointer: string | undefined):
 
 function evaluateAt(source: string, scope: ExpressionScope, pointer?: string): unknown {
   const compiled = compile(source);
-  const problem = compiled.problems[0];
   const where = pointer === undefined ? {} : { pointer };
-  if (problem !== undefined) throw invalidExpression(source, problem.message, { position: problem, ...where });
-  if (compiled.path !== undefined) {
+  if (compiled.kind === "refused") {
+    const position = compiled.problems[0]!;
+    throw invalidExpression(source, position.message, { position, ...where });
+  }
+  if (compiled.kind === "path") {
     const result = followPath(compiled.path, scope);
     if (result.found) return result.value;
     throw invalidExpression(source, result.reason, where);
@@ -84,7 +84,7 @@ function evaluateAt(source: string, scope: ExpressionScope, pointer?: string): u
   meter.reset();
   try {
     // Copying charges at least one unit, so a refusal that `||` or a quantifier swallowed comes back here.
-    return jsonOf(run(compiled, scope));
+    return jsonOf(run(compiled.evaluator(), scope));
   } catch (error) {
     throw failureOf(source, error, pointer);
   }

@@ -50,6 +50,10 @@ export function invalidExpression(
   return new BatonError("invalid-expression", message, {
     ...(cause !== undefined && { cause }),
     ...(pointer !== undefined && { problems: [{ pointer, detail: message }] }),
-    details: { expression, reason: boundedText(reason, 500), ...position },
+    details: {
+      expression,
+      reason: boundedText(reason, 500),
+      ...(position !== undefined && { line: position.line, column: position.column }),
+    },
   });
 }

@@ -24,6 +24,11 @@ export const stepFields: readonly string[] = ["output", "state"];
 /** The library leaves these keys out of a map without saying so. */
 const lostKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
+/** `steps.my-step` is a subtraction; the names it is made of are unknown and say nothing about the reason. */
+export function dashHint(source: string): string {
+  return /\bsteps\.\w+-/.test(source) ? '; a step whose name has a "-" is written steps["my-step"]' : "";
+}
+
 interface Walk {
   readonly source: string;
   readonly problems: ExpressionProblem[];
@@ -79,11 +84,10 @@ function visitName(walk: Walk, node: ASTNode & { op: "id" }, bound: Bound): void
   } else if (mapVariables.has(name)) {
     walk.mapUses.push({ name, offset: node.pos });
   } else if (!scopeVariables.has(name)) {
-    const hint = /steps\.\w+-/.test(walk.source) ? '; a step whose name has a "-" is written steps["my-step"]' : "";
     refuse(
       walk,
       node,
-      `${name} is not known here; there are steps, input, goal and, inside a map, item and index${hint}`,
+      `${name} is not known here; there are steps, input, goal and, inside a map, item and index${dashHint(walk.source)}`,
     );
   }
 }

@@ -7,7 +7,7 @@
 import { TooExpensive } from "./failure.ts";
 
 /** Under a second of work on the target machine at worst (measured: 0.1 to 0.8 s by kind of work). */
-export const maxCost = 4_000_000;
+const maxCost = 4_000_000;
 
 let spent = 0;
 

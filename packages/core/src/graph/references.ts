@@ -26,13 +26,14 @@ interface ReferenceWalk extends StepNames {
   readonly questions: ReferenceQuestion[];
 }
 
+/** Where an expression stands. Without a step: the plan's result. */
 interface Site {
-  readonly stepId: string;
+  readonly stepId?: string;
   readonly pointer: string;
   readonly inMap: boolean;
 }
 
-function report(problems: ProblemList, site: Partial<Site> & { pointer: string }, problem: ExpressionProblem): void {
+function report(problems: ProblemList, site: Site, problem: ExpressionProblem): void {
   const code = problem.kind === "unknown-step" ? "unknown-step" : "invalid-expression";
   const place = { pointer: site.pointer, ...(site.stepId !== undefined && { stepId: site.stepId }) };
   const owner = site.stepId === undefined ? "the plan's result" : `step "${site.stepId}"`;
@@ -44,9 +45,9 @@ function report(problems: ProblemList, site: Partial<Site> & { pointer: string }
 }
 
 /** Checks one expression; true when its references may be asked about. */
-function check(walk: ReferenceWalk, source: string, site: Partial<Site> & { pointer: string }): boolean {
+function check(walk: ReferenceWalk, source: string, site: Site): boolean {
   const knownSteps = { has: (step: string) => walk.indexOf.has(step) || walk.existing.has(step) };
-  const found = checkExpression(source, { knownSteps, inMap: site.inMap === true });
+  const found = checkExpression(source, { knownSteps, inMap: site.inMap });
   for (const problem of found) report(walk.problems, site, problem);
   return found.length === 0;
 }
@@ -108,6 +109,6 @@ export function readReferences(spec: PlanSpec, names: StepNames, problems: Probl
     readFields(walk, step, index);
     readConditions(walk, step, index);
   }
-  if (spec.result !== undefined) check(walk, spec.result.$cel, { pointer: "/result" });
+  if (spec.result !== undefined) check(walk, spec.result.$cel, { pointer: "/result", inMap: false });
   return walk.questions;
 }

@@ -19,8 +19,11 @@ export interface RetryPolicy {
   readonly capMs: number;
 }
 
-/** Four attempts within about a quarter of a minute: enough for a provider's overload, short enough to be seen. */
-export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 4, baseMs: 1_000, factor: 2, capMs: 60_000 };
+/**
+ * Five attempts over at most 40 s (20 s on average): outlasts the usual overload of a model provider, and
+ * a step that cannot succeed is still seen within a minute.
+ */
+export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 5, baseMs: 1_000, factor: 3, capMs: 60_000 };
 
 /** The longest Retry-After that is obeyed; a callee that says "tomorrow" is asked again after an hour. */
 export const maxRetryAfterMs = 3_600_000;
