@@ -28,7 +28,7 @@ describe("the policy", () => {
       baseMs: 7,
       capMs: 0,
     });
-    expect(resolveRetryPolicy(undefined, { factor: 4 })).toEqual({ ...defaultRetryPolicy, factor: 4 });
+    expect(resolveRetryPolicy(undefined, { factor: 5 })).toEqual({ ...defaultRetryPolicy, factor: 5 });
   });
 
   test("is made from what a plan may say", () => {
@@ -80,9 +80,9 @@ describe("the next delay", () => {
     expect(nextDelayMs(defaultRetryPolicy, 1, 0, 1.2)).toBe(2);
   });
 
-  test("triples from one second up to a minute by default", () => {
+  test("grows fourfold from two seconds up to a minute by default", () => {
     const most = [1, 2, 3, 4, 5, 8].map((count) => nextDelayMs(defaultRetryPolicy, count, 0.999_999_999));
-    expect(most).toEqual([999, 2_999, 8_999, 26_999, 59_999, 59_999]);
+    expect(most).toEqual([1_999, 7_999, 31_999, 59_999, 59_999, 59_999]);
   });
 });
 

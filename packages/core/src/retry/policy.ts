@@ -20,10 +20,10 @@ export interface RetryPolicy {
 }
 
 /**
- * Five attempts over at most 40 s (20 s on average): outlasts the usual overload of a model provider, and
+ * Four attempts over at most 42 s (21 s on average): outlasts the usual overload of a model provider, and
  * a step that cannot succeed is still seen within a minute.
  */
-export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 5, baseMs: 1_000, factor: 3, capMs: 60_000 };
+export const defaultRetryPolicy: RetryPolicy = { maxAttempts: 4, baseMs: 2_000, factor: 4, capMs: 60_000 };
 
 /** The longest Retry-After that is obeyed; a callee that says "tomorrow" is asked again after an hour. */
 export const maxRetryAfterMs = 3_600_000;
