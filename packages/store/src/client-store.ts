@@ -132,6 +132,8 @@ export type IdempotencyStart =
   | { readonly start: "first" }
   | { readonly start: "in-flight" }
   | { readonly start: "reused" }
+  /** The task was created, but the answer was not kept (the api died in between): answer from the task. */
+  | { readonly start: "created"; readonly taskId: string }
   | { readonly start: "replay"; readonly answer: StoredAnswer };
 
 export interface ApiKeyRow {
@@ -160,8 +162,14 @@ export interface ClientStore {
     readonly limit: number;
   }): Promise<readonly TaskRow[]>;
   listRunningTasks(tenantId: string, limit: number): Promise<readonly TaskRow[]>;
-  listTaskSteps(ref: TaskRef, query: { readonly afterPosition?: number; readonly kinds?: readonly StepKind[]; readonly limit: number }): Promise<readonly StepRow[]>;
-  listTaskTraces(ref: TaskRef, query: { readonly afterNo?: number; readonly limit: number; readonly newestFirst?: boolean }): Promise<readonly TraceRow[]>;
+  listTaskSteps(
+    ref: TaskRef,
+    query: { readonly afterPosition?: number; readonly kinds?: readonly StepKind[]; readonly limit: number },
+  ): Promise<readonly StepRow[]>;
+  listTaskTraces(
+    ref: TaskRef,
+    query: { readonly afterNo?: number; readonly limit: number; readonly newestFirst?: boolean },
+  ): Promise<readonly TraceRow[]>;
   readOutput(ref: TaskRef, blobId: string): Promise<unknown>;
   settledOutputs(ref: TaskRef): Promise<readonly StepOutput[]>;
 
@@ -177,7 +185,10 @@ export interface ClientStore {
   /** The context as it was: outputs of every step settled at the checkpoint. */
   checkpointContext(ref: TaskRef, checkpointId: string): Promise<readonly StepOutput[] | undefined>;
   listArtifacts(ref: TaskRef): Promise<readonly ArtifactRow[]>;
-  readArtifact(ref: TaskRef, artifactId: string): Promise<{ readonly row: ArtifactRow; readonly content: Uint8Array } | undefined>;
+  readTaskArtifact(
+    ref: TaskRef,
+    artifactId: string,
+  ): Promise<{ readonly row: ArtifactRow; readonly content: Uint8Array } | undefined>;
 
   /** Creates the thread when it is unknown, appends, and returns the message's number. */
   appendMessage(message: {
@@ -189,7 +200,19 @@ export interface ClientStore {
     readonly taskId?: string;
     readonly decision?: unknown;
   }): Promise<void>;
-  listMessages(tenantId: string, threadId: string, limit: number): Promise<readonly { readonly messageId: string; readonly role: "user" | "assistant"; readonly parts: readonly unknown[]; readonly taskId: string | undefined; readonly createdAt: number }[]>;
+  listMessages(
+    tenantId: string,
+    threadId: string,
+    limit: number,
+  ): Promise<
+    readonly {
+      readonly messageId: string;
+      readonly role: "user" | "assistant";
+      readonly parts: readonly unknown[];
+      readonly taskId: string | undefined;
+      readonly createdAt: number;
+    }[]
+  >;
 
   startIdempotent(ref: IdempotencyRef, bodyHash: string): Promise<IdempotencyStart>;
   finishIdempotent(ref: IdempotencyRef, answer: StoredAnswer): Promise<void>;
@@ -197,8 +220,15 @@ export interface ClientStore {
   dropIdempotent(ref: IdempotencyRef): Promise<void>;
 
   /** `hash` is SHA-256 of the whole key, hex. */
-  createApiKey(key: { readonly tenantId: string; readonly keyId: string; readonly name: string; readonly hash: string; readonly scopes: readonly string[] }): Promise<void>;
+  createApiKey(key: {
+    readonly tenantId: string;
+    readonly keyId: string;
+    readonly name: string;
+    readonly hash: string;
+    readonly scopes: readonly string[];
+  }): Promise<void>;
   findApiKey(hash: string): Promise<ApiKeyRow | undefined>;
+  listApiKeys(tenantId: string): Promise<readonly ApiKeyRow[]>;
   revokeApiKey(tenantId: string, keyId: string): Promise<boolean>;
   /** Cheap round trip for readiness. */
   ping(): Promise<void>;

@@ -39,9 +39,17 @@ const event = <T extends string, S extends z.ZodRawShape>(type: T, data: S) =>
 export const catalogue = z.discriminatedUnion("type", [
   // moves
   event("task-created", { kind: z.enum(["goal", "plan", "reply"]), goal: z.string(), originTaskId: id.optional() }),
-  event("steps-added", { steps: z.array(addedStep), reason: z.enum(["created", "planned", "revised", "expanded", "deferred", "evaluation"]) }),
+  event("steps-added", {
+    steps: z.array(addedStep),
+    reason: z.enum(["created", "planned", "revised", "expanded", "deferred", "evaluation"]),
+  }),
   event("step-started", { sessionId: id, worker: z.string(), continued: z.boolean() }),
-  event("step-completed", { deadEdges: z.array(id), sizeBytes: z.number(), preview: z.string(), blobId: id.optional() }),
+  event("step-completed", {
+    deadEdges: z.array(id),
+    sizeBytes: z.number(),
+    preview: z.string(),
+    blobId: id.optional(),
+  }),
   event("step-retry-scheduled", { error, delayMs: z.number(), failureCount: z.number() }),
   event("step-failed", { error, failureCount: z.number(), crashCount: z.number() }),
   event("step-released", { reason: z.string() }),
@@ -57,10 +65,26 @@ export const catalogue = z.discriminatedUnion("type", [
   event("task-state-changed", { from: taskState, to: taskState }),
   // accounts
   event("step-redispatched", { dispatchNo: z.number() }),
-  event("orchestration-decided", { orchestrate: z.boolean(), confidence: z.number(), reasons: z.array(z.string()), offline: z.boolean(), rule: z.string().optional() }),
-  event("plan-decomposed", { model, offline: z.boolean(), stepCount: z.number(), repairs: z.number(), estimatedDurationMs: z.number() }),
+  event("orchestration-decided", {
+    orchestrate: z.boolean(),
+    confidence: z.number(),
+    reasons: z.array(z.string()),
+    offline: z.boolean(),
+    rule: z.string().optional(),
+  }),
+  event("plan-decomposed", {
+    model,
+    offline: z.boolean(),
+    stepCount: z.number(),
+    repairs: z.number(),
+    estimatedDurationMs: z.number(),
+  }),
   event("plan-rejected", { problems: z.array(z.string()), repair: z.number() }),
-  event("progress-evaluated", { verdict: z.enum(["done", "revise", "give-up"]), reason: z.string(), offline: z.boolean() }),
+  event("progress-evaluated", {
+    verdict: z.enum(["done", "revise", "give-up"]),
+    reason: z.string(),
+    offline: z.boolean(),
+  }),
   event("context-summarised", { tokensBefore: z.number(), tokensAfter: z.number(), offline: z.boolean() }),
   event("output-rejected", { problems: z.array(z.string()), repair: z.number() }),
   event("model-called", {
@@ -91,4 +115,3 @@ export interface TraceRow {
   /** Unix ms. */
   readonly createdAt: number;
 }
-

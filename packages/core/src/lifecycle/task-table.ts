@@ -4,7 +4,19 @@
  */
 import type { TaskState } from "./states.ts";
 
-export const taskEvents = ["plan", "claim", "settle", "evaluate", "pause", "resume", "cancel", "compensate", "retry", "resolve", "reap"] as const;
+export const taskEvents = [
+  "plan",
+  "claim",
+  "settle",
+  "evaluate",
+  "pause",
+  "resume",
+  "cancel",
+  "compensate",
+  "retry",
+  "resolve",
+  "reap",
+] as const;
 export type TaskEvent = (typeof taskEvents)[number];
 
 export interface TaskTransitions {
@@ -25,15 +37,30 @@ const fromEach = (
 ): TaskTransitions[] => from.map((state) => ({ from: state, event, to, guard }));
 
 export const taskTable: readonly TaskTransitions[] = [
-  ...fromEach(["pending", "running", "waiting", "retrying", "blocked", "evaluating", "planning"], "claim", working, "a ready step was claimed or dispatched"),
+  ...fromEach(
+    ["pending", "running", "waiting", "retrying", "blocked", "evaluating", "planning"],
+    "claim",
+    working,
+    "a ready step was claimed or dispatched",
+  ),
   ...fromEach(working, "settle", moving, "an attempt of one of its steps was settled"),
-  ...fromEach(["failed"], "settle", ["failed", "completed"], "a sibling that was still running settles after the failure"),
+  ...fromEach(
+    ["failed"],
+    "settle",
+    ["failed", "completed"],
+    "a sibling that was still running settles after the failure",
+  ),
   ...fromEach(["paused"], "settle", ["paused", "failed", "completed"], "an attempt settles before it is released"),
   ...fromEach(working, "reap", moving, "the session of a running step died"),
   ...fromEach(["failed", "paused"], "reap", ["failed", "paused"], "the session of a running step died"),
   ...fromEach(working, "pause", ["paused"], "intent pause; running attempts are released"),
   ...fromEach(["paused"], "resume", working, "intent none"),
-  ...fromEach([...working, "paused", "failed", "compensating"], "cancel", ["cancelled"], "intent cancel; every open step is cancelled in the same transaction"),
+  ...fromEach(
+    [...working, "paused", "failed", "compensating"],
+    "cancel",
+    ["cancelled"],
+    "intent cancel; every open step is cancelled in the same transaction",
+  ),
   ...fromEach([...working, "paused", "failed"], "compensate", ["compensating"], "intent compensate"),
   ...fromEach(["compensating"], "settle", ["compensating", "failed", "completed"], "a compensation step settled"),
   ...fromEach(["failed"], "retry", [...working, "paused", "failed"], "a person retries the failed steps"),

@@ -37,7 +37,11 @@ export function expressionsIn(value: unknown): string[] {
   while (stack.length > 0) {
     const next = stack.pop();
     if (next === null || typeof next !== "object") continue;
-    if (!Array.isArray(next) && typeof (next as { $cel?: unknown }).$cel === "string" && Object.keys(next).length === 1) {
+    if (
+      !Array.isArray(next) &&
+      typeof (next as { $cel?: unknown }).$cel === "string" &&
+      Object.keys(next).length === 1
+    ) {
       found.push((next as CelExpression).$cel);
       continue;
     }
@@ -88,7 +92,13 @@ export function layOutPlan(plan: PlanSpec, options: LayoutOptions): NewStep[] {
 
 /** The steps a map expands into: one per value, keyed `<map>[<index>]`. */
 export function layOutItems(
-  map: { readonly stepId: string; readonly key: string; readonly rank: number; readonly pool: string; readonly retry: RetryPolicySpec },
+  map: {
+    readonly stepId: string;
+    readonly key: string;
+    readonly rank: number;
+    readonly pool: string;
+    readonly retry: RetryPolicySpec;
+  },
   spec: ItemStep,
   values: readonly unknown[],
   newId: () => string,

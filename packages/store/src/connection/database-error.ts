@@ -1,0 +1,51 @@
+/**
+ * What an error of the driver means to a verb.
+ * Source: PostgreSQL errcodes appendix; pg reports network trouble with Node's own codes.
+ */
+import { BatonError } from "@baton/core";
+
+export type DatabaseErrorClass = "data" | "transient" | "other";
+
+const networkCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+]);
+
+export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
+  if (!(error instanceof Error)) return "other";
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === "string") {
+    if (/^(22|23)/.test(code)) return "data";
+    if (
+      code === "40001" ||
+      code === "40P01" ||
+      code === "55P03" ||
+      /^08/.test(code) ||
+      /^57P0/.test(code) ||
+      code === "53300"
+    )
+      return "transient";
+    if (networkCodes.has(code)) return "transient";
+  }
+  if (error instanceof AggregateError && error.errors.some((each) => classifyDatabaseError(each) === "transient"))
+    return "transient";
+  // drizzle wraps the driver's error.
+  if (error.cause instanceof Error) return classifyDatabaseError(error.cause);
+  return /Connection terminated|connection timeout|Client has encountered a connection error/i.test(error.message)
+    ? "transient"
+    : "other";
+}
+
+/** The error a caller outside the store sees. */
+export function toStoreError(error: unknown): unknown {
+  if (error instanceof BatonError) return error;
+  if (classifyDatabaseError(error) === "transient") {
+    return new BatonError("store-unavailable", "PostgreSQL does not answer; try again.", { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,132 @@
+/**
+ * Connections to PostgreSQL in their roles.
+ *
+ * Purpose: every connection runs as baton_engine (all tenants) or, inside an API transaction, as
+ * baton_api with one tenant. Boundary: verbs get a way to query, never a connection.
+ *
+ * 1. No statement runs as the user the URL names, except migrations.
+ * 2. Start-up fails when a role is superuser, owner or BYPASSRLS.
+ */
+import { BatonError } from "@baton/core";
+import type { SQL } from "drizzle-orm";
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import { toStoreError } from "./database-error.ts";
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly maxConnections: number;
+  readonly applicationName: string;
+  readonly onError: (error: Error) => void;
+}
+
+/** A query builder on one connection, or on the pool. */
+export type Database = NodePgDatabase;
+
+export interface Connections {
+  /** One statement as baton_engine. */
+  engine<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Queries as baton_engine, each on its own. */
+  asEngine<Result>(run: (db: Database) => Promise<Result>): Promise<Result>;
+  /** A transaction as baton_api that sees one tenant. */
+  api<Result>(tenantId: string, run: (db: Database) => Promise<Result>): Promise<Result>;
+  /** The pool as baton_engine, for what streams. */
+  readonly database: Database;
+  close(): Promise<void>;
+}
+
+/** The rows of a hand-written statement. */
+export async function rowsOf<Row>(db: Database, statement: SQL): Promise<readonly Row[]> {
+  return (await db.execute(statement)).rows as unknown as readonly Row[];
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export function isUuid(text: string): boolean {
+  return uuid.test(text);
+}
+
+export function openConnections(options: PoolOptions): Connections {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.maxConnections,
+    application_name: options.applicationName,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    // bigint and numeric columns stay within 2^53 here: counts, bytes, positions, milliseconds.
+    types: {
+      getTypeParser: (oid, format) => (oid === 20 || oid === 1700 ? Number : pg.types.getTypeParser(oid, format)),
+    },
+    onConnect: async (client) => {
+      await client.query("set role baton_engine");
+    },
+  });
+  pool.on("error", options.onError);
+  const database = drizzle(pool);
+
+  return {
+    engine: async (text, values) => {
+      try {
+        return (await pool.query(text, values as unknown[])).rows;
+      } catch (error) {
+        throw toStoreError(error);
+      }
+    },
+    asEngine: async (run) => {
+      try {
+        return await run(database);
+      } catch (error) {
+        throw toStoreError(error);
+      }
+    },
+    api: async (tenantId, run) => {
+      if (!uuid.test(tenantId))
+        throw new BatonError("invalid-request", `The tenant id ${JSON.stringify(tenantId)} is not a UUID.`);
+      let client: pg.PoolClient | undefined;
+      try {
+        client = await pool.connect();
+        const open = client;
+        await open.query(`begin; set local role baton_api; set local baton.tenant_id = '${tenantId}'`);
+        const result = await run(drizzle(open));
+        await open.query("commit");
+        open.release();
+        return result;
+      } catch (error) {
+        if (client !== undefined) await rollBack(client);
+        throw toStoreError(error);
+      }
+    },
+    database,
+    close: () => pool.end(),
+  };
+}
+
+/** A connection that cannot even roll back is thrown away, not returned to the pool. */
+async function rollBack(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query("rollback");
+    client.release();
+  } catch (error) {
+    client.release(error instanceof Error ? error : true);
+  }
+}
+
+/** Throws `unsafe-role` when row-level security would not bind one of the roles. */
+export async function checkRoles(connections: Connections): Promise<void> {
+  const rows = await connections.engine<{ name: string; danger: string }>(
+    `select r.rolname as name,
+            case when r.rolsuper then 'superuser' when r.rolbypassrls then 'BYPASSRLS' else 'owner of ' || c.relname end as danger
+     from pg_roles r
+     left join pg_class c on c.relowner = r.oid and c.relnamespace = 'baton'::regnamespace and c.relkind = 'r'
+     where r.rolname in ('baton_api', 'baton_engine') and (r.rolsuper or r.rolbypassrls or c.oid is not null)
+     limit 1`,
+  );
+  const unsafe = rows[0];
+  if (unsafe !== undefined) {
+    throw new BatonError(
+      "unsafe-role",
+      `The database role ${unsafe.name} is ${unsafe.danger}: row-level security would not bind it. ` +
+        `Run "alter role ${unsafe.name} nosuperuser nobypassrls" and let another role own the tables.`,
+    );
+  }
+}

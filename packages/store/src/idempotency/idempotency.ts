@@ -1,0 +1,41 @@
+/**
+ * Idempotency keys: the first request with a key is remembered with its answer for 24 h.
+ * A key whose request died before it wrote a task may be used again after a minute.
+ */
+import { type SQL, sql } from "drizzle-orm";
+import type { IdempotencyRef, IdempotencyStart, StoredAnswer } from "../client-store.ts";
+import { type Database, rowsOf } from "../connection/pools.ts";
+
+const at = (ref: IdempotencyRef): SQL => sql`tenant_id = ${ref.tenantId} and route = ${ref.route} and key = ${ref.key}`;
+
+/** Lock order: the key's row only. Index: primary key. Rows: one. */
+export async function startIdempotent(db: Database, ref: IdempotencyRef, bodyHash: string): Promise<IdempotencyStart> {
+  const taken = await rowsOf<{ key: string }>(
+    db,
+    sql`insert into baton.idempotency_key (tenant_id, route, key, body_hash, created_at)
+        values (${ref.tenantId}::uuid, ${ref.route}, ${ref.key}, ${bodyHash}, baton.clock())
+        on conflict (tenant_id, route, key) do update set body_hash = excluded.body_hash, created_at = excluded.created_at, task_id = null, answer = null
+        where baton.idempotency_key.created_at < baton.clock() - interval '24 hours'
+           or (baton.idempotency_key.answer is null and baton.idempotency_key.task_id is null
+               and baton.idempotency_key.created_at < baton.clock() - interval '1 minute')
+        returning key`,
+  );
+  if (taken.length > 0) return { start: "first" };
+  const rows = await rowsOf<{ bodyHash: string; answer: StoredAnswer | null; taskId: string | null }>(
+    db,
+    sql`select body_hash as "bodyHash", answer, task_id as "taskId" from baton.idempotency_key where ${at(ref)}`,
+  );
+  const row = rows[0];
+  if (row === undefined) return { start: "in-flight" };
+  if (row.bodyHash !== bodyHash) return { start: "reused" };
+  if (row.answer !== null) return { start: "replay", answer: row.answer };
+  return row.taskId === null ? { start: "in-flight" } : { start: "created", taskId: row.taskId };
+}
+
+export async function finishIdempotent(db: Database, ref: IdempotencyRef, answer: StoredAnswer): Promise<void> {
+  await db.execute(sql`update baton.idempotency_key set answer = ${JSON.stringify(answer)}::jsonb where ${at(ref)}`);
+}
+
+export async function dropIdempotent(db: Database, ref: IdempotencyRef): Promise<void> {
+  await db.execute(sql`delete from baton.idempotency_key where ${at(ref)} and answer is null and task_id is null`);
+}

@@ -1,0 +1,149 @@
+/**
+ * Brings a database to this version.
+ *
+ * Purpose: numbered migrations from drizzle/, then the verbs of this version as SQL functions.
+ * Boundary: runs as the user the URL names, who owns the tables.
+ *
+ * 1. One process migrates at a time (advisory lock); the others wait and find nothing to do.
+ * 2. The verbs live in a schema named by version, so that old and new workers run side by side.
+ * 3. Every statement waits at most 3 s for a lock and the whole is tried again.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { BatonError } from "@baton/core";
+import { legalTaskMoves } from "@baton/core/lifecycle";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { migrate as applyMigrations } from "drizzle-orm/node-postgres/migrator";
+import pg from "pg";
+import { classifyDatabaseError } from "../connection/database-error.ts";
+
+/** Bumped when a function's signature or meaning changes in a way an older worker could not bear. */
+export const verbsSchema = "baton_v1";
+
+/** In the order of their dependencies. */
+const verbFiles = [
+  "../lifecycle/lifecycle.sql",
+  "../steps/addSteps.sql",
+  "../steps/followEdges.sql",
+  "../steps/claim.sql",
+  "../steps/settle.sql",
+  "../steps/dispatch.sql",
+  "../sessions/sessions.sql",
+  "../tasks/createTask.sql",
+  "../tasks/intents.sql",
+  "../checkpoints/saveCheckpoint.sql",
+  "../effects/effects.sql",
+  "../live/appendLive.sql",
+  "../limits/acquire.sql",
+  "../chat/appendReplies.sql",
+] as const;
+
+const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.meta.url));
+// Any constant; the same in every version.
+const migrationLock = 7_261_842_511;
+
+/** All functions of this version as one script. */
+export function verbsScript(): string {
+  const files = verbFiles.map((file) => readFileSync(new URL(file, import.meta.url), "utf8"));
+  return [legalMoveFunction(), ...files].join("\n");
+}
+
+/** From the lifecycle table in core, so that SQL and code cannot differ. */
+function legalMoveFunction(): string {
+  const pairs = legalTaskMoves().map(([from, to]) => `('${from}', '${to}')`);
+  return `create function ${verbsSchema}.legal_task_move(p_from text, p_to text)
+returns text language plpgsql immutable parallel safe
+as $$
+begin
+  if p_from = p_to or (p_from, p_to) in (
+    ${pairs.join(",\n    ")}) then
+    return p_to;
+  end if;
+  raise exception 'a task may not move from % to %', p_from, p_to using errcode = 'BT001';
+end $$;
+`;
+}
+
+export interface MigrateResult {
+  /** False when the database was already at this version. */
+  readonly changed: boolean;
+}
+
+export async function migrate(url: string): Promise<MigrateResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await migrateOnce(url);
+    } catch (error) {
+      const code = (error as { code?: string }).code;
+      // 55P03 lock_timeout; XX000 "tuple concurrently updated" of cluster-wide roles.
+      const again = code === "XX000" || classifyDatabaseError(error) === "transient";
+      if (!again || attempt === 20) throw explained(error);
+      await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+    }
+  }
+}
+
+async function migrateOnce(url: string): Promise<MigrateResult> {
+  const client = new pg.Client({ connectionString: url, application_name: "baton-migrate" });
+  // Without a listener a connection that breaks while idle would end the process; the query in flight rejects as well.
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    await client.query("select pg_advisory_lock($1)", [migrationLock]);
+    await client.query("set lock_timeout = '3s'; set client_min_messages = warning");
+    const before = await appliedCount(client);
+    await applyMigrations(drizzle(client), { migrationsFolder, migrationsSchema: "baton_migrations" });
+    const changedTables = (await appliedCount(client)) !== before;
+    const changedVerbs = await installVerbs(client);
+    return { changed: changedTables || changedVerbs };
+  } finally {
+    await client.end();
+  }
+}
+
+async function appliedCount(client: pg.Client): Promise<number> {
+  const table = await client.query<{ found: string | null }>(
+    "select to_regclass('baton_migrations.__drizzle_migrations')::text as found",
+  );
+  if (table.rows[0]?.found == null) return 0;
+  const count = await client.query<{ n: string }>(
+    "select count(*)::text as n from baton_migrations.__drizzle_migrations",
+  );
+  return Number(count.rows[0]?.n);
+}
+
+async function installVerbs(client: pg.Client): Promise<boolean> {
+  const script = verbsScript();
+  const hash = createHash("sha256").update(script).digest("hex");
+  const found = await client.query<{ comment: string | null }>(
+    "select obj_description(to_regnamespace($1)::oid, 'pg_namespace') as comment",
+    [verbsSchema],
+  );
+  if (found.rows[0]?.comment === `verbs ${hash}`) return false;
+  await client.query("begin");
+  await client.query(
+    `drop schema if exists ${verbsSchema} cascade;
+     create schema ${verbsSchema};
+     grant usage on schema ${verbsSchema} to baton_engine, baton_api;`,
+  );
+  await client.query(script);
+  await client.query(`comment on schema ${verbsSchema} is 'verbs ${hash}'`);
+  await client.query("commit");
+  return true;
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, hint } = error as { code?: string; hint?: string };
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const causeHint = (cause as { hint?: string }).hint ?? hint;
+  if (causeHint !== undefined && causeHint !== "") {
+    return new BatonError("unsafe-role", `${cause.message}. ${causeHint}`, { cause: error });
+  }
+  if (code === "3D000")
+    return new BatonError("store-unavailable", `DATABASE_URL names a database that does not exist: ${error.message}.`, {
+      cause: error,
+    });
+  return error;
+}

@@ -1,0 +1,89 @@
+/**
+ * One life of one worker process.
+ *
+ * Purpose: the lease. One row, renewed on a connection and a thread of its own, so that a busy event
+ * loop loses no lease. Boundary: what runs under the session is the executor's.
+ *
+ * 1. The thread counts monotonic time from when a beat was sent, never from when its reply came.
+ * 2. When the lease cannot be renewed in time, `lost` aborts; nothing may be settled any more.
+ * 3. When an attempt is past its deadline + 5 s while the main thread answers nothing, or when a lost
+ *    lease is not acknowledged, the thread ends the process with SIGKILL: it cannot abort the main one.
+ */
+import { hostname } from "node:os";
+import { Worker } from "node:worker_threads";
+import { BatonError, defaultTenantId } from "@baton/core";
+import type { Session, SessionOptions, StopSignal } from "@baton/core/ports";
+import type { Connections } from "../connection/pools.ts";
+import type { FromBeat, ToBeat } from "./beat.ts";
+
+export interface OpenSessionOptions extends SessionOptions {
+  readonly url: string;
+  readonly connections: Connections;
+  readonly newId: () => string;
+  readonly onStop: (signal: StopSignal) => void;
+  readonly onError: (error: Error) => void;
+  /** Unix ms of the earliest deadline among the running attempts; undefined when none runs. */
+  readonly earliestDeadline?: () => number | undefined;
+}
+
+export async function openSession(options: OpenSessionOptions): Promise<Session> {
+  const sessionId = options.newId();
+  const host = hostname();
+  await options.connections.engine(
+    `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
+     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, now, now + make_interval(secs => $11 / 1000.0)
+     from (select baton.clock() as now) c`,
+    [
+      defaultTenantId,
+      sessionId,
+      options.role,
+      `${host}/${process.pid}`,
+      host,
+      process.pid,
+      options.version,
+      options.pools,
+      options.tools,
+      options.slots,
+      options.leaseMs,
+    ],
+  );
+  const lost = new AbortController();
+  const thread = new Worker(new URL("./beat.ts", import.meta.url), {
+    workerData: { url: options.url, sessionId, beatMs: options.beatMs, leaseMs: options.leaseMs },
+    // The thread needs none of the parent's loaders or flags.
+    execArgv: [],
+  });
+  const post = (message: ToBeat): void => thread.postMessage(message);
+  // The main thread's sign of life, with what the thread must know to fence it.
+  const alive = setInterval(() => post({ alive: true, earliestDeadline: options.earliestDeadline?.() }), 500);
+  alive.unref();
+  let closing = false;
+  const lose = (message: string): void => {
+    if (closing || lost.signal.aborted) return;
+    lost.abort(new BatonError("lease-lost", message));
+    post({ acknowledged: true });
+  };
+  thread.on("message", (message: FromBeat) => {
+    if ("lost" in message) lose(message.lost);
+    else if ("stop" in message) for (const signal of message.stop) options.onStop(signal);
+    else options.onError(new BatonError("store-unavailable", `A beat failed: ${message.failed}`));
+  });
+  thread.on("error", (error) => {
+    options.onError(error instanceof Error ? error : new Error(String(error)));
+    lose("The thread that renews the lease died.");
+  });
+  return {
+    sessionId,
+    lost: lost.signal,
+    close: async () => {
+      closing = true;
+      clearInterval(alive);
+      await thread.terminate();
+      if (lost.signal.aborted) return;
+      await options.connections.engine(
+        "update baton.worker_session set ended_at = baton.clock(), end_reason = 'closed' where session_id = $1 and ended_at is null",
+        [sessionId],
+      );
+    },
+  };
+}

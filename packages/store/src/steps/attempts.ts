@@ -1,0 +1,191 @@
+/**
+ * claim and settle, batched.
+ *
+ * Purpose: the two verbs of the hot path as single calls; see claim.sql and settle.sql.
+ *
+ * 1. Outputs up to 64 KB travel inline, larger ones are written to the blob table first; an orphaned
+ *    blob of a lost flush is pruned with its task.
+ * 2. Wake-ups that a settle leaves are handed to `onWakeUps` after the commit.
+ */
+import { BatonError } from "@baton/core";
+import type { ClaimedStep, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
+import { type Batcher, createBatcher } from "../connection/batcher.ts";
+import type { Connections } from "../connection/pools.ts";
+import { claimFromWire, type OutputPlace, settlementToWire, type WireClaim } from "./wire.ts";
+
+export const maxInlineBytes = 65_536;
+export const maxOutputBytes = 33_554_432;
+const maxBatchBytes = 4_194_304;
+
+export type WakeUpsByPool = ReadonlyMap<string, readonly WakeUp[]>;
+
+export interface AttemptsOptions {
+  readonly connections: Connections;
+  readonly newId: () => string;
+  readonly sessionId: () => string | undefined;
+  readonly onWakeUps: (wakeUps: WakeUpsByPool) => void;
+  /** Wake-ups the queue may still take, as the pump last saw it. */
+  readonly room: () => number;
+  readonly patienceMs: number;
+}
+
+interface PreparedSettlement {
+  readonly settlement: Settlement;
+  readonly json: string;
+}
+
+interface SettleReply {
+  readonly answers: readonly { readonly s: string; readonly a: number; readonly status: SettleAnswer["status"] }[];
+  readonly continued: readonly WireClaim[];
+  readonly wakeUps: readonly WireWakeUp[];
+}
+
+export interface WireWakeUp {
+  readonly pool: string;
+  readonly n: string;
+  readonly t: string;
+  readonly s: string;
+  readonly d: number;
+}
+
+export function wakeUpsByPool(wire: readonly WireWakeUp[]): WakeUpsByPool {
+  const pools = new Map<string, WakeUp[]>();
+  for (const { pool, n, t, s, d } of wire) {
+    const list = pools.get(pool) ?? [];
+    list.push({ tenantId: n, taskId: t, stepId: s, dispatchNo: d });
+    pools.set(pool, list);
+  }
+  return pools;
+}
+
+export interface Attempts {
+  claimStep(wakeUp: WakeUp): Promise<ClaimedStep | undefined>;
+  settleAttempt(settlement: Settlement): Promise<SettleAnswer>;
+  idle(): Promise<void>;
+}
+
+export function createAttempts(options: AttemptsOptions): Attempts {
+  const claims: Batcher<WakeUp, ClaimedStep | undefined> = createBatcher({
+    parallel: 2,
+    maxItems: 200,
+    maxBytes: maxBatchBytes,
+    sizeOf: () => 120,
+    newFlushId: options.newId,
+    patienceMs: options.patienceMs,
+    flush: (items, flushId) => flushClaims(options, items, flushId),
+  });
+  const settles: Batcher<PreparedSettlement, SettleAnswer> = createBatcher({
+    parallel: 2,
+    maxItems: 200,
+    maxBytes: maxBatchBytes,
+    sizeOf: (item) => item.json.length,
+    newFlushId: options.newId,
+    patienceMs: options.patienceMs,
+    flush: (items, flushId) => flushSettlements(options, items, flushId),
+  });
+  return {
+    claimStep: (wakeUp) => claims.add(wakeUp),
+    settleAttempt: async (settlement) => {
+      const place = settlement.outcome.outcome === "completed" ? await placeOutput(options, settlement) : undefined;
+      return settles.add({ settlement, json: JSON.stringify(settlementToWire(settlement, place)) });
+    },
+    idle: async () => {
+      await claims.idle();
+      await settles.idle();
+    },
+  };
+}
+
+function requireSession(options: AttemptsOptions): string {
+  const sessionId = options.sessionId();
+  if (sessionId === undefined)
+    throw new BatonError("internal", "Steps are claimed and settled by a session; open one first.");
+  return sessionId;
+}
+
+async function flushClaims(
+  options: AttemptsOptions,
+  items: readonly WakeUp[],
+  flushId: string,
+): Promise<readonly (ClaimedStep | undefined)[]> {
+  const refs = items.map((item) => ({ n: item.tenantId, t: item.taskId, s: item.stepId }));
+  const rows = await options.connections.engine<{ claimed: readonly WireClaim[] }>(
+    "select baton_v1.claim($1, $2, $3) as claimed",
+    [JSON.stringify(refs), requireSession(options), flushId],
+  );
+  const byStep = new Map(
+    (await completeInputs(options.connections, rows[0]?.claimed ?? [])).map((claim) => [claim.ref.stepId, claim]),
+  );
+  return items.map((item) => {
+    const claim = byStep.get(item.stepId);
+    // The same wake-up twice in one flush is one attempt.
+    byStep.delete(item.stepId);
+    return claim;
+  });
+}
+
+async function flushSettlements(
+  options: AttemptsOptions,
+  items: readonly PreparedSettlement[],
+  flushId: string,
+): Promise<readonly SettleAnswer[]> {
+  const rows = await options.connections.engine<{ reply: SettleReply }>(
+    "select baton_v1.settle($1, $2, $3, $4) as reply",
+    [`[${items.map((item) => item.json).join(",")}]`, requireSession(options), flushId, options.room()],
+  );
+  const reply = rows[0]?.reply;
+  if (reply === undefined) throw new BatonError("internal", "settle answered nothing.");
+  if (reply.wakeUps.length > 0) options.onWakeUps(wakeUpsByPool(reply.wakeUps));
+  const statusOf = new Map(reply.answers.map((answer) => [`${answer.s}/${answer.a}`, answer.status]));
+  const continued = await completeInputs(options.connections, reply.continued);
+  return items.map(({ settlement }) => {
+    const status = statusOf.get(`${settlement.ref.stepId}/${settlement.attemptNo}`) ?? "lease-lost";
+    const index =
+      status === "lease-lost" || !settlement.mayContinue
+        ? -1
+        : continued.findIndex((claim) => claim.ref.taskId === settlement.ref.taskId);
+    if (index === -1) return { status };
+    const [continuation] = continued.splice(index, 1);
+    return continuation === undefined ? { status } : { status, continuation };
+  });
+}
+
+/** Fetches the inputs that a claim left out because all of them together pass 4 MB. */
+async function completeInputs(connections: Connections, wires: readonly WireClaim[]): Promise<ClaimedStep[]> {
+  return Promise.all(
+    wires.map(async (wire) => {
+      const inputs = await Promise.all(
+        wire.inputs.map(async (input) => {
+          if (input.inline || input.blobId !== null) return input;
+          const rows = await connections.engine<{ output: unknown }>(
+            "select output from baton.task_execution_step where tenant_id = $1 and task_id = $2 and step_id = $3",
+            [wire.n, wire.t, input.stepId],
+          );
+          return { ...input, output: rows[0]?.output };
+        }),
+      );
+      return claimFromWire({ ...wire, inputs });
+    }),
+  );
+}
+
+async function placeOutput(options: AttemptsOptions, settlement: Settlement): Promise<OutputPlace> {
+  const { outcome, ref } = settlement;
+  if (outcome.outcome !== "completed") throw new BatonError("internal", "Only a completed attempt has an output.");
+  const bytes = Buffer.byteLength(outcome.outputJson);
+  const preview = outcome.outputJson.slice(0, 500);
+  if (bytes <= maxInlineBytes) return { output: JSON.parse(outcome.outputJson), blobId: undefined, bytes, preview };
+  if (bytes > maxOutputBytes) {
+    throw new BatonError(
+      "payload-too-large",
+      `The step's output has ${bytes} bytes; the limit is ${maxOutputBytes} (32 MB). Write an artifact instead.`,
+    );
+  }
+  const blobId = options.newId();
+  await options.connections.engine(
+    `insert into baton.blob (tenant_id, task_id, blob_id, content)
+     select $1, $2, $3, $4 from baton.task_execution where tenant_id = $1 and task_id = $2`,
+    [ref.tenantId, ref.taskId, blobId, Buffer.from(outcome.outputJson)],
+  );
+  return { output: undefined, blobId, bytes, preview };
+}

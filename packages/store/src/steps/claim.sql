@@ -1,0 +1,115 @@
+-- ready → running for steps whose tasks the caller has locked and checked.
+-- Index: step primary key. Rows: the steps.
+create function baton_v1.start_attempts(
+  p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamptz,
+  out moves baton_v1.move[], out drafts baton_v1.draft[], out started baton_v1.step_key[])
+language plpgsql
+as $$
+declare
+  v_started jsonb;
+  v_worker text;
+begin
+  select worker from baton.worker_session where session_id = p_session into v_worker;
+  with before as (
+    select s.tenant_id, s.task_id, s.step_id,
+           baton_v1.bucket(s.kind, s.state, s.dispatched_at is not null, s.backing_off, s.on_exhausted) as b
+    from unnest(p_keys) k
+    join baton.task_execution_step s using (tenant_id, task_id, step_id)
+    where s.state = 'ready'
+  ),
+  taken as (
+    update baton.task_execution_step s set
+      state = 'running', attempt_no = s.attempt_no + 1, session_id = p_session, claim_flush_id = p_flush,
+      started_at = p_now, dispatched_at = null, backing_off = false
+    from before b
+    where s.tenant_id = b.tenant_id and s.task_id = b.task_id and s.step_id = b.step_id and s.state = 'ready'
+    returning s.tenant_id, s.task_id, s.step_id, s.attempt_no, s.kind, s.on_exhausted, b.b
+  )
+  select jsonb_agg(jsonb_build_object('n', tenant_id, 't', task_id, 's', step_id, 'a', attempt_no, 'b', b,
+                                      'o', baton_v1.bucket(kind, 'running', false, false, on_exhausted)))
+  from taken into v_started;
+
+  moves := array(
+    select row(n, t, b, o, count(*))::baton_v1.move
+    from jsonb_to_recordset(coalesce(v_started, '[]')) as c(n uuid, t uuid, b text, o text) group by n, t, b, o);
+  drafts := array(
+    select row(n, t, s, a, 'step-started', jsonb_build_object('sessionId', p_session, 'worker', v_worker, 'continued', p_continued))::baton_v1.draft
+    from jsonb_to_recordset(coalesce(v_started, '[]')) as c(n uuid, t uuid, s uuid, a int));
+  started := array(
+    select row(n, t, s)::baton_v1.step_key
+    from jsonb_to_recordset(coalesce(v_started, '[]')) as c(n uuid, t uuid, s uuid));
+end $$;
+
+-- Everything an attempt needs, one JSON object a step. Outputs above 4 MB in all are left to be fetched.
+-- Index: step primary key, edge_to, step_key.
+create function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
+returns jsonb language sql stable
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'n', s.tenant_id, 't', s.task_id, 's', s.step_id, 'attemptNo', s.attempt_no, 'failureCount', s.failure_count,
+    'crashCount', s.crash_count, 'key', s.key, 'kind', s.kind, 'type', s.type, 'description', s.description,
+    'config', s.config, 'retry', s.retry, 'timeoutMs', s.timeout_ms, 'pool', s.pool, 'rank', s.rank,
+    'startedAt', extract(epoch from s.started_at) * 1000, 'continued', p_continued, 'joining', s.item_count is not null,
+    'item', case when s.parent_step_id is not null then jsonb_build_object('index', s.item_index, 'value', s.item) end,
+    'conditions', (select coalesce(jsonb_agg(jsonb_build_object('toStepId', e.to_step_id, 'when', e.condition)), '[]')
+                   from baton.task_execution_step_edge e
+                   where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.from_step_id = s.step_id and e.condition is not null),
+    'inputs', (select coalesce(jsonb_agg(jsonb_build_object(
+                 'key', i.key, 'stepId', i.step_id, 'description', i.description, 'state', i.state, 'blobId', i.blob_id,
+                 'sizeBytes', i.output_bytes, 'output', case when i.so_far <= 4194304 then i.output end,
+                 'inline', i.so_far <= 4194304) order by i.position), '[]')
+               from (
+                 select d.key, d.step_id, d.description, d.state, d.blob_id, d.output_bytes, d.output, d.position,
+                        sum(d.output_bytes) over (order by d.position) as so_far
+                 from (
+                   select e.from_step_id as step_id from baton.task_execution_step_edge e
+                   where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.to_step_id = s.step_id
+                   union
+                   select r.step_id from baton.task_execution_step r
+                   where r.tenant_id = s.tenant_id and r.task_id = s.task_id and r.key = any (s.reference_keys)
+                 ) x
+                 join baton.task_execution_step d on d.tenant_id = s.tenant_id and d.task_id = s.task_id and d.step_id = x.step_id
+               ) i),
+    'task', jsonb_build_object('kind', t.kind, 'goal', t.goal, 'input', t.input, 'settings', t.settings, 'threadId', t.thread_id,
+                               'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count))), '[]')
+  from unnest(p_keys) k
+  join baton.task_execution_step s using (tenant_id, task_id, step_id)
+  join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
+$$;
+
+-- claim(refs): ready → running, attempt_no + 1. A wake-up that may not be taken is simply not returned.
+-- Lock order: task rows ascending, then step rows. Index: primary keys.
+-- Rows: a task and a step each, one trace each. Repeating a flush id returns the same attempts.
+create function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
+returns jsonb language plpgsql
+as $$
+declare
+  v_now timestamptz := baton.clock();
+  v_keys baton_v1.step_key[];
+  v_again baton_v1.step_key[];
+  v_start record;
+begin
+  perform 1 from baton.task_execution t
+  where (t.tenant_id, t.task_id) in (select r.n, r.t from jsonb_to_recordset(p_refs) as r(n uuid, t uuid))
+  order by t.tenant_id, t.task_id
+  for no key update;
+
+  if not exists (select from baton.worker_session w where w.session_id = p_session and w.ended_at is null and w.expires_at > v_now) then
+    return '[]';
+  end if;
+
+  select array_agg(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) filter (where s.state = 'ready'),
+         array_agg(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) filter (where s.state = 'running')
+  from (select distinct n, t, s from jsonb_to_recordset(p_refs) as r(n uuid, t uuid, s uuid)) r
+  join baton.task_execution_step s on s.tenant_id = r.n and s.task_id = r.t and s.step_id = r.s
+  join baton.task_execution t on t.tenant_id = r.n and t.task_id = r.t
+  where (s.state = 'ready' and s.available_at <= v_now and t.intent = 'none' and t.state not in ('failed', 'completed', 'cancelled'))
+     or (s.state = 'running' and s.claim_flush_id = p_flush and s.session_id = p_session)
+  into v_keys, v_again;
+
+  if v_keys is not null then
+    v_start := baton_v1.start_attempts(v_keys, p_session, p_flush, false, v_now);
+    perform baton_v1.apply(v_start.moves, v_start.drafts, v_now);
+  end if;
+  return baton_v1.attempt_inputs(coalesce(v_keys, '{}') || coalesce(v_again, '{}'), false);
+end $$;

@@ -1,0 +1,34 @@
+/** A task's steps in the order of the plan. Index: step_position, edge_to. */
+import type { TaskRef } from "@baton/core";
+import type { StepKind } from "@baton/core/lifecycle";
+import { sql } from "drizzle-orm";
+import type { StepRow } from "../client-store.ts";
+import { type Database, rowsOf } from "../connection/pools.ts";
+import { defined } from "../tasks/rows.ts";
+
+export async function listTaskSteps(
+  db: Database,
+  ref: TaskRef,
+  query: { readonly afterPosition?: number; readonly kinds?: readonly StepKind[]; readonly limit: number },
+): Promise<readonly StepRow[]> {
+  const rows = await rowsOf<StepRow>(
+    db,
+    sql`select s.step_id as "stepId", s.position, s.key, s.kind, s.type, s.description, s.state,
+          s.attempt_no as "attemptNo", s.failure_count as "failureCount", s.crash_count as "crashCount",
+          array(select f.key from baton.task_execution_step_edge e
+                join baton.task_execution_step f on f.tenant_id = e.tenant_id and f.task_id = e.task_id and f.step_id = e.from_step_id
+                where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.to_step_id = s.step_id
+                order by f.position) as "dependsOn",
+          s.parent_step_id as "parentStepId", s.item_index as "itemIndex",
+          extract(epoch from s.available_at) * 1000 as "availableAt", extract(epoch from s.started_at) * 1000 as "startedAt",
+          extract(epoch from s.finished_at) * 1000 as "finishedAt",
+          w.worker, s.session_id as "sessionId", s.error, s.output, s.output_bytes as "outputSizeBytes", s.blob_id as "blobId",
+          s.model, s.offline, s.input_tokens as "inputTokens", s.output_tokens as "outputTokens", s.cost_usd as "costUsd"
+        from baton.task_execution_step s
+        left join baton.worker_session w on w.session_id = s.session_id
+        where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.position > ${query.afterPosition ?? -1}
+          and ${query.kinds === undefined ? sql`true` : sql`s.kind in ${[...query.kinds]}`}
+        order by s.position limit ${query.limit}`,
+  );
+  return rows.map(defined);
+}

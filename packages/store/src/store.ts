@@ -1,0 +1,278 @@
+/**
+ * The store: the only room with pg and drizzle.
+ *
+ * Purpose: PostgreSQL is the only truth; this room is the only door to it. Boundary: verbs, not rows;
+ * no connection, transaction or query builder leaves it.
+ *
+ * 1. One verb, one transaction; lock order is in each verb's header: task rows ascending, then step
+ *    rows, then the rest.
+ * 2. Engine verbs run as baton_engine, client verbs as baton_api with one tenant.
+ * 3. What a verb leaves to do (wake-ups) is handed over after the commit, never before.
+ */
+import { BatonError, type TaskRef } from "@baton/core";
+import type {
+  EngineStore,
+  HousekeepingStore,
+  RateLimiter,
+  Session,
+  SessionOptions,
+  StopSignal,
+} from "@baton/core/ports";
+import { sql } from "drizzle-orm";
+import { listArtifacts, readArtifact, saveArtifact } from "./artifacts/artifacts.ts";
+import { appendMessage, listMessages } from "./chat/messages.ts";
+import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoints/checkpoints.ts";
+import type { ClientStore } from "./client-store.ts";
+import { openListener } from "./connection/listener.ts";
+import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
+import { finishEffect, startEffect } from "./effects/effects.ts";
+import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency/idempotency.ts";
+import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/apiKeys.ts";
+import { createPostgresLimiter } from "./limits/limiter.ts";
+import { createLiveStore, type LiveStore } from "./live/liveStore.ts";
+import { openSession } from "./sessions/openSession.ts";
+import { createAttempts, type WakeUpsByPool, type WireWakeUp, wakeUpsByPool } from "./steps/attempts.ts";
+import { listTaskSteps } from "./steps/listTaskSteps.ts";
+import { itemOutputs, readOutput, settledOutputs } from "./steps/outputs.ts";
+import { createTask } from "./tasks/createTask.ts";
+import { cancelTask, pauseTask, resumeTask, retryTask } from "./tasks/intents.ts";
+import { getTask, listTasks } from "./tasks/rows.ts";
+import { whyTask } from "./tasks/whyTask.ts";
+import { listTaskTraces } from "./traces/listTaskTraces.ts";
+import { backlog } from "./upkeep/backlog.ts";
+import { prune } from "./upkeep/prune.ts";
+
+export interface StoreOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  /** UUIDv7. */
+  readonly newId: () => string;
+  readonly onError: (error: Error) => void;
+  /** Receives wake-ups to enqueue, after the commit that made them. */
+  readonly onWakeUps: (wakeUps: WakeUpsByPool) => void;
+  /** Wake-ups the queue may still take, as the pump last saw it; 0 leaves dispatching to the pump. */
+  readonly room?: () => number;
+  readonly maxConnections?: number;
+  /** How long a flush is retried while PostgreSQL is away. */
+  readonly patienceMs?: number;
+}
+
+export interface Store extends EngineStore, HousekeepingStore, ClientStore {
+  openSession(
+    options: SessionOptions & {
+      readonly earliestDeadline?: () => number | undefined;
+      readonly onStop?: (signal: StopSignal) => void;
+    },
+  ): Promise<Session>;
+  /** Stops announced by NOTIFY; the beat's reply repeats what a lost connection missed. */
+  listenStops(onStop: (signal: StopSignal) => void): Promise<{ close(): Promise<void> }>;
+  readonly live: LiveStore;
+  readonly limiter: RateLimiter;
+  /** Resolves when nothing is queued or in flight. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const connections = openConnections({
+    url: options.url,
+    maxConnections: options.maxConnections ?? 8,
+    applicationName: options.applicationName,
+    onError: options.onError,
+  });
+  try {
+    await checkRoles(connections);
+  } catch (error) {
+    await connections.close();
+    throw withMigrationHint(error);
+  }
+  const listener = openListener(options);
+  const stopListeners = new Set<(signal: StopSignal) => void>();
+  let session: Session | undefined;
+  const room = options.room ?? (() => 1_000_000);
+  const attempts = createAttempts({
+    connections,
+    newId: options.newId,
+    sessionId: () => session?.sessionId,
+    onWakeUps: options.onWakeUps,
+    room,
+    patienceMs: options.patienceMs ?? 60_000,
+  });
+  const { asEngine, api } = connections;
+  const inTenant = <Result>(ref: { readonly tenantId: string }, run: (db: Database) => Promise<Result>) =>
+    api(ref.tenantId, run);
+  /** A task id that is no UUID names nothing. */
+  const ofTask = async <Result>(ref: TaskRef, run: (db: Database) => Promise<Result>): Promise<Result | undefined> =>
+    isUuid(ref.taskId) ? api(ref.tenantId, run) : undefined;
+  const handOver = (wire: readonly WireWakeUp[]): void => {
+    if (wire.length > 0) options.onWakeUps(wakeUpsByPool(wire));
+  };
+
+  return {
+    // engine
+    claimStep: attempts.claimStep,
+    settleAttempt: attempts.settleAttempt,
+    idle: attempts.idle,
+    readOutput: (ref, blobId) => asEngine((db) => readOutput(db, ref, blobId)),
+    itemOutputs: (ref) => itemOutputs(connections.database, ref),
+    settledOutputs: (ref) => asEngine((db) => settledOutputs(db, ref)),
+    threadMessages: async (ref, threadId) => {
+      const messages = await asEngine((db) => listMessages(db, ref.tenantId, threadId, 200));
+      return messages.map((message) => ({ role: message.role, text: textOf(message.parts) }));
+    },
+    saveCheckpoint: (ref, attemptNo) => asEngine((db) => saveCheckpoint(db, ref, attemptNo)),
+    saveArtifact: (ref, draft) => asEngine((db) => saveArtifact(db, ref, draft, options.newId)),
+    readArtifact: async (ref, artifactId) => {
+      if (!isUuid(artifactId)) return undefined;
+      const found = await asEngine((db) => readArtifact(db, ref, artifactId));
+      return found === undefined ? undefined : { ref: found.row, content: found.content };
+    },
+    startEffect: (intent) => asEngine((db) => startEffect(db, intent)),
+    finishEffect: (ref, callNo, result) => asEngine((db) => finishEffect(db, ref, callNo, result)),
+
+    // housekeeping
+    dispatchSteps: async ({ pool, room: free, queueWaiting }) => {
+      const rows = await connections.engine<{ sent: readonly WireWakeUp[] }>(
+        "select baton_v1.dispatch($1, $2, $3) as sent",
+        [pool, free, queueWaiting],
+      );
+      return wakeUpsByPool(rows[0]?.sent ?? []).get(pool) ?? [];
+    },
+    reapSessions: async () => {
+      const rows = await connections.engine<{ reaped: { sessions: number; steps: number; deadLetters: number } }>(
+        "select baton_v1.reap() as reaped",
+      );
+      return rows[0]?.reaped ?? { sessions: 0, steps: 0, deadLetters: 0 };
+    },
+    prune: (ages) => asEngine((db) => prune(db, ages)),
+    backlog: () => asEngine(backlog),
+
+    // clients
+    createTask: async (task) => handOver(await inTenant(task, (db) => createTask(db, task, room()))),
+    getTask: (ref) => ofTask(ref, (db) => getTask(db, ref)),
+    listTasks: (query) => inTenant(query, (db) => listTasks(db, query)),
+    listRunningTasks: (tenantId, limit) =>
+      api(tenantId, (db) =>
+        listTasks(db, {
+          tenantId,
+          limit,
+          states: [
+            "pending",
+            "planning",
+            "running",
+            "evaluating",
+            "waiting",
+            "retrying",
+            "blocked",
+            "paused",
+            "compensating",
+          ],
+        }),
+      ),
+    listTaskSteps: async (ref, query) => (await ofTask(ref, (db) => listTaskSteps(db, ref, query))) ?? [],
+    listTaskTraces: async (ref, query) => (await ofTask(ref, (db) => listTaskTraces(db, ref, query))) ?? [],
+    cancelTask: (ref, by) => ofTask(ref, (db) => cancelTask(db, ref, by)),
+    pauseTask: (ref, by) => ofTask(ref, (db) => pauseTask(db, ref, by)),
+    resumeTask: (ref, by) => ofTask(ref, (db) => resumeTask(db, ref, by)),
+    retryTask: (ref, by) => ofTask(ref, (db) => retryTask(db, ref, by)),
+    whyTask: async (ref) => (await ofTask(ref, (db) => whyTask(db, ref))) ?? [],
+    listCheckpoints: async (ref) => (await ofTask(ref, (db) => listCheckpoints(db, ref))) ?? [],
+    checkpointContext: async (ref, checkpointId) =>
+      isUuid(checkpointId) ? ofTask(ref, (db) => checkpointContext(db, ref, checkpointId)) : undefined,
+    listArtifacts: async (ref) => (await ofTask(ref, (db) => listArtifacts(db, ref))) ?? [],
+    readTaskArtifact: async (ref, artifactId) =>
+      isUuid(artifactId) ? ofTask(ref, (db) => readArtifact(db, ref, artifactId)) : undefined,
+    appendMessage: (message) => inTenant(message, (db) => appendMessage(db, message)),
+    listMessages: (tenantId, threadId, limit) => api(tenantId, (db) => listMessages(db, tenantId, threadId, limit)),
+    startIdempotent: (ref, bodyHash) => inTenant(ref, (db) => startIdempotent(db, ref, bodyHash)),
+    finishIdempotent: (ref, answer) => inTenant(ref, (db) => finishIdempotent(db, ref, answer)),
+    dropIdempotent: (ref) => inTenant(ref, (db) => dropIdempotent(db, ref)),
+    createApiKey: (key) => inTenant(key, (db) => createApiKey(db, key)),
+    findApiKey: (hash) => asEngine((db) => findApiKey(db, hash)),
+    listApiKeys: (tenantId) => api(tenantId, (db) => listApiKeys(db, tenantId)),
+    revokeApiKey: async (tenantId, keyId) =>
+      isUuid(keyId) && (await api(tenantId, (db) => revokeApiKey(db, tenantId, keyId))),
+    ping: async () => {
+      await connections.engine("select 1 as alive");
+    },
+    poolServed: async (pool) => {
+      const rows = await asEngine((db) =>
+        rowsOf<{ served: boolean }>(
+          db,
+          sql`select exists (select from baton.worker_session where ended_at is null and expires_at > baton.clock() and ${pool} = any (pools)) as served`,
+        ),
+      );
+      return rows[0]?.served === true;
+    },
+
+    // process
+    openSession: async (sessionOptions) => {
+      if (session !== undefined) throw new BatonError("internal", "This store has a session already; close it first.");
+      session = await openSession({
+        ...sessionOptions,
+        url: options.url,
+        connections,
+        newId: options.newId,
+        onError: options.onError,
+        onStop: (signal) => {
+          sessionOptions.onStop?.(signal);
+          for (const listen of stopListeners) listen(signal);
+        },
+      });
+      const opened = session;
+      return {
+        sessionId: opened.sessionId,
+        lost: opened.lost,
+        close: async () => {
+          await attempts.idle();
+          await opened.close();
+          session = undefined;
+        },
+      };
+    },
+    listenStops: async (onStop) => {
+      stopListeners.add(onStop);
+      const subscription = await listener.listen(
+        "baton_stop",
+        (payload) => onStop(JSON.parse(payload) as StopSignal),
+        // What was missed meanwhile comes with the next beat.
+        () => undefined,
+      );
+      return {
+        close: async () => {
+          stopListeners.delete(onStop);
+          await subscription.close();
+        },
+      };
+    },
+    live: createLiveStore(connections, listener),
+    limiter: createPostgresLimiter(connections),
+    close: async () => {
+      await listener.close();
+      await connections.close();
+    },
+  };
+}
+
+function textOf(parts: readonly unknown[]): string {
+  return parts
+    .map((part) =>
+      typeof part === "object" && part !== null && (part as { type?: unknown }).type === "text"
+        ? String((part as { text?: unknown }).text)
+        : "",
+    )
+    .join("");
+}
+
+/** 22023 is "role does not exist": the database was never migrated. */
+function withMigrationHint(error: unknown): unknown {
+  const code = (error as { code?: string }).code;
+  if (code !== "22023" && code !== "3F000" && code !== "42P01" && code !== "42501") return error;
+  return new BatonError(
+    "store-unavailable",
+    `The database is not prepared for Baton (${(error as Error).message}). Run "npm run db:migrate" first.`,
+    {
+      cause: error,
+    },
+  );
+}

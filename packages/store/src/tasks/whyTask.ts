@@ -1,0 +1,71 @@
+/**
+ * Why a task does not move: one entry per waiting thing with since when and what moves it.
+ * One query. Index: step primary key, session_live. Rows read: the task's open and resting steps, 200 at most.
+ */
+import type { TaskRef } from "@baton/core";
+import { sql } from "drizzle-orm";
+import type { Wait } from "../client-store.ts";
+import { type Database, rowsOf } from "../connection/pools.ts";
+import { defined } from "./rows.ts";
+
+export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait[]> {
+  const rows = await rowsOf<Wait>(
+    db,
+    sql`select * from (
+      select case t.intent when 'pause' then 'intent' else 'compensation' end as on, null::uuid as "stepId", null::text as "stepKey",
+             extract(epoch from t.updated_at) * 1000 as since, 'The task is ' || t.state || '.' as detail,
+             case t.intent when 'pause' then 'POST /api/v1/tasks/' || t.task_id || '/resume' else 'its compensation steps' end as "movedBy",
+             -1 as place
+      from baton.task_execution t
+      where t.tenant_id = ${ref.tenantId} and t.task_id = ${ref.taskId} and t.intent in ('pause', 'compensate') and t.state not in ('completed', 'cancelled')
+      union all
+      select
+        case
+          when s.state = 'running' then 'running'
+          when s.state = 'failed' then case when s.on_exhausted = 'hold' then 'person' else 'dead-letter' end
+          when s.state = 'waiting' then 'items'
+          when s.state = 'pending' then case when s.parent_step_id is not null then 'concurrency' else 'dependency' end
+          when s.available_at > baton.clock() then 'backoff'
+          when t.state = 'failed' then 'dead-letter'
+          when t.intent <> 'none' then 'intent'
+          when not exists (select from baton.worker_session w where w.ended_at is null and w.expires_at > baton.clock() and s.pool = any (w.pools)) then 'worker'
+          when s.dispatched_at is null and t.concurrency is not null and t.running_count + t.dispatched_count >= t.concurrency then 'concurrency'
+          else 'slot'
+        end as on,
+        s.step_id, s.key,
+        extract(epoch from case when s.state = 'running' then s.started_at when s.state = 'failed' then s.finished_at
+                                when s.state = 'ready' then coalesce(s.dispatched_at, s.available_at) else s.created_at end) * 1000,
+        case
+          when s.state = 'running' then format('Attempt %s runs on %s.', s.attempt_no, coalesce((select worker from baton.worker_session w where w.session_id = s.session_id), 'a worker'))
+          when s.state = 'failed' then format('Out of attempts: %s', s.error->>'message')
+          when s.state = 'waiting' then format('%s of %s items are not settled.', s.item_open, s.item_count)
+          when s.state = 'pending' and s.parent_step_id is not null then 'The map runs as many items at once as its concurrency allows.'
+          when s.state = 'pending' then format('%s of its dependencies are not settled.', s.deps_open)
+          when s.available_at > baton.clock() then format('Failure %s: %s', s.failure_count, s.error->>'message')
+          when s.dispatched_at is not null then format('Wake-up %s is on the queue of pool %s.', s.dispatch_no, s.pool)
+          else format('Ready in pool %s, not yet on the queue.', s.pool)
+        end,
+        case
+          when s.state = 'running' then 'its outcome, or its deadline at ' || to_char((s.started_at + make_interval(secs => s.timeout_ms / 1000.0)) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+          when s.state = 'failed' or t.state = 'failed' then 'POST /api/v1/tasks/' || t.task_id || '/retry'
+          when s.state = 'waiting' then 'its items'
+          when s.state = 'pending' and s.parent_step_id is not null then 'the next item that settles'
+          when s.state = 'pending' then (select string_agg(f.key, ', ' order by f.position) from baton.task_execution_step_edge e
+              join baton.task_execution_step f on f.tenant_id = e.tenant_id and f.task_id = e.task_id and f.step_id = e.from_step_id
+              where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.to_step_id = s.step_id and e.verdict = 'open')
+          when s.available_at > baton.clock() then 'time: ' || to_char(s.available_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+          when not exists (select from baton.worker_session w where w.ended_at is null and w.expires_at > baton.clock() and s.pool = any (w.pools))
+            then 'a worker that serves the pool ' || s.pool
+          else 'a free slot of a worker in the pool ' || s.pool
+        end,
+        s.position
+      from baton.task_execution_step s
+      join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
+      where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.state in ('pending', 'ready', 'running', 'waiting', 'failed')
+    ) waits order by place limit 200`,
+  );
+  return rows.map((row) => {
+    const { place: _place, ...wait } = defined(row) as Wait & { place: number };
+    return wait;
+  });
+}

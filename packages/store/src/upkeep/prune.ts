@@ -1,0 +1,27 @@
+/** Deletes what is older than the given ages; at most 200 tasks a call, the oldest first. */
+import type { HousekeepingStore } from "@baton/core/ports";
+import { sql } from "drizzle-orm";
+import { type Database, rowsOf } from "../connection/pools.ts";
+
+type Ages = Parameters<HousekeepingStore["prune"]>[0];
+
+const before = (ageMs: number) => sql`baton.clock() - make_interval(secs => ${ageMs / 1000})`;
+
+/** Index: task_finished, idempotency_by_age, session_ended, live_message_by_age. Rows cascade to steps, edges and traces. */
+export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks: number }> {
+  const tasks = await rowsOf<{ taskId: string }>(
+    db,
+    sql`delete from baton.task_execution t using (
+          select tenant_id, task_id from baton.task_execution
+          where finished_at < ${before(ages.finishedTasksMs)} and state in ('completed', 'cancelled')
+          order by finished_at limit 200 for update skip locked) old
+        where t.tenant_id = old.tenant_id and t.task_id = old.task_id
+        returning t.task_id as "taskId"`,
+  );
+  await db.execute(sql`delete from baton.idempotency_key where created_at < ${before(ages.idempotencyMs)}`);
+  // A session that a running step still names is reaped first.
+  await db.execute(sql`delete from baton.worker_session w where w.ended_at < ${before(ages.sessionsMs)}
+    and not exists (select from baton.task_execution_step s where s.session_id = w.session_id and s.state = 'running')`);
+  await db.execute(sql`delete from baton.live_message where created_at < ${before(ages.liveMs)}`);
+  return { tasks: tasks.length };
+}

@@ -1,0 +1,66 @@
+/**
+ * A database of its own for every test file, cloned from a migrated template (50 ms).
+ *
+ * 1. The template is made once per server, whoever comes first.
+ * 2. The login role is an ordinary one that owns the database, as in production.
+ */
+import { migrate } from "@baton/store";
+import pg from "pg";
+
+export interface TestDatabase {
+  readonly url: string;
+  /** A superuser's URL of the same database. */
+  readonly adminUrl: string;
+  drop(): Promise<void>;
+}
+
+const template = "baton_template";
+let serial = 0;
+
+export async function createTestDatabase(serverUrl: string): Promise<TestDatabase> {
+  const admin = new pg.Client({ connectionString: serverUrl });
+  await admin.connect();
+  try {
+    await admin.query("select pg_advisory_lock(4711)");
+    const found = await admin.query("select from pg_database where datname = $1", [template]);
+    if (found.rowCount === 0) await createTemplate(admin, serverUrl);
+    const name = `baton_test_${process.pid}_${Date.now().toString(36)}_${serial++}`;
+    await admin.query(`create database ${name} template ${template} owner baton_app`);
+    await admin.query("select pg_advisory_unlock(4711)");
+    return {
+      url: urlOf(serverUrl, name, "baton_app"),
+      adminUrl: urlOf(serverUrl, name),
+      drop: async () => {
+        const client = new pg.Client({ connectionString: serverUrl });
+        await client.connect();
+        await client.query(`drop database if exists ${name} with (force)`);
+        await client.end();
+      },
+    };
+  } finally {
+    await admin.end();
+  }
+}
+
+async function createTemplate(admin: pg.Client, serverUrl: string): Promise<void> {
+  await admin.query(`do $$ begin
+    if not exists (select from pg_roles where rolname = 'baton_app') then
+      create role baton_app login password 'baton_app' createrole;
+    end if;
+  end $$`);
+  const draft = `${template}_draft`;
+  await admin.query(`drop database if exists ${draft}`);
+  await admin.query(`create database ${draft} owner baton_app`);
+  await migrate(urlOf(serverUrl, draft, "baton_app"));
+  await admin.query(`alter database ${draft} rename to ${template}`);
+}
+
+function urlOf(serverUrl: string, database: string, role?: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  if (role !== undefined) {
+    url.username = role;
+    url.password = role;
+  }
+  return url.href;
+}
