@@ -28,11 +28,19 @@ it("leaves nothing behind when its owner is killed, and starts again with its da
   await next.stop();
 });
 
-it("is not attached to while it leaves after its killed owner: the next start has a server of its own", async () => {
+it("is not attached to once its owner is dead: the next start waits for it to leave and has a server of its own", async () => {
   const dataDir = await dataFolder();
-  const { program } = await owned(dataDir);
+  const { program, url, pid } = await owned(dataDir);
+  const guard = familyOf(pid).find((member) => member.name === "sh");
+  if (!guard) throw new Error("the server has no guard");
+  process.kill(guard.pid, "SIGSTOP");
   program.child.kill("SIGKILL");
-  const next = await startPostgres({ dataDir, durable: false });
+  await program.ended();
+  expect(await ask(url, "select 1")).toEqual(["1"]);
+  expect(await findPostgres(dataDir)).toBeUndefined();
+  const start = startPostgres({ dataDir, durable: false });
+  process.kill(guard.pid, "SIGCONT");
+  const next = await start;
   expect(next.attached).toBe(false);
   expect(await ask(next.url, "select 1")).toEqual(["1"]);
   await next.stop();

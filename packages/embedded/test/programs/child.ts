@@ -10,8 +10,10 @@ if (mode === "stubborn") process.on("SIGTERM", () => undefined);
 if (mode === "parent") spawn("sleep", ["600"], { stdio: "ignore" });
 if (mode === "polite") {
   process.on("SIGTERM", () => {
-    console.log("down in order");
-    process.exit(0);
+    setTimeout(() => {
+      console.log("down in order");
+      process.exit(0);
+    }, 100);
   });
 }
 if (mode === "blocked") {
