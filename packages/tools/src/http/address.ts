@@ -12,8 +12,11 @@ const platformAddresses = new Set(["168.63.129.16"]);
  */
 export function addressProblem(address: string): string | undefined {
   if (isIP(address) === 0) return "is not an IP address";
-  const parsed = ipaddr.parse(address);
-  if (parsed instanceof ipaddr.IPv4) return v4Problem(parsed);
+  if (isIP(address) === 4) return v4Problem(ipaddr.IPv4.parse(address));
+  // The URL parser writes IPv6 in hexadecimal only: ipaddr.js reads "::1.2.3.4" as the mapped "::ffff:1.2.3.4".
+  const canonicalForm = URL.parse(`http://[${address}]/`)?.hostname.slice(1, -1);
+  if (canonicalForm === undefined) return "names a network interface";
+  const parsed = ipaddr.IPv6.parse(canonicalForm);
   const range = parsed.range();
   if (range === "ipv4Mapped") return v4Problem(parsed.toIPv4Address());
   const bytes = parsed.toByteArray();

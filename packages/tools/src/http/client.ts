@@ -147,7 +147,7 @@ async function converse(exchange: Exchange, socket: Socket): Promise<GuardedResp
   const client = new Client(url.origin, {
     connect: (_options, callback) => {
       exchange.sent = true; // From here on nothing tells how much of the request has left.
-      callback(null, socket);
+      queueMicrotask(() => callback(null, socket)); // undici hangs when its connector answers at once.
     },
     headersTimeout: 0, // The exchange as a whole is bounded by `signal`.
     bodyTimeout: 0,
