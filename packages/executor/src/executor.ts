@@ -37,9 +37,10 @@ import { encodeOutput } from "./output/encoding.ts";
 import { performAttempt } from "./pipeline/perform.ts";
 import { prepareStep } from "./pipeline/prepare.ts";
 import type { Prepared } from "./pipeline/prepare.ts";
-import { settle, untilAnswered } from "./pipeline/settle.ts";
+import { settle } from "./pipeline/settle.ts";
 import { createStage } from "./pipeline/stage.ts";
 import type { Ticket } from "./pipeline/stage.ts";
+import { untilAnswered } from "./pipeline/patience.ts";
 
 export type Performers = Readonly<Record<StepType, Performer>>;
 

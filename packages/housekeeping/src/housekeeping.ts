@@ -9,14 +9,13 @@
  */
 import type { HousekeepingStore, LogPort, MeterPort, QueuePort } from "@baton/core/ports";
 import { startLoop } from "./loop.ts";
-import type { Loop, LoopOptions } from "./loop.ts";
-import { createPump } from "./pump.ts";
-import type { PumpParts } from "./pump.ts";
+import type { Loop } from "./loop.ts";
+import { createPump, smallestWindow } from "./pump.ts";
+import type { Pump, PumpParts } from "./pump.ts";
 
 const reapEveryMs = 1_000;
 const pruneEveryMs = 60_000;
 const measureEveryMs = 5_000;
-const nudgeSpacingMs = 20;
 
 export interface PruneAges {
   readonly finishedTasksMs: number;
@@ -39,37 +38,37 @@ export interface HousekeepingOptions {
 }
 
 export interface Housekeeping {
-  /** Something may have become ready in the pool. */
-  nudge(pool: string): void;
+  /** Wake-ups that every queue of this process may still take, as the pumps last saw it. */
+  room(): number;
+  /** Others have put wake-ups on the pool's queue. */
+  took(pool: string, count: number): void;
+  /** A step of the pool was settled here: more may become ready. */
+  sawWork(pool: string): void;
   stop(): Promise<void>;
 }
 
 export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
-  const { store, queue, meter, log, monotonic, random } = options;
-  const start = (loop: Pick<LoopOptions, "name" | "round" | "minSpacingMs">): Loop =>
-    startLoop({ ...loop, meter, log, monotonic, random });
-  const pumps = new Map<string, Loop>();
+  const { store, queue, meter, log, monotonic, random, failPoint } = options;
+  const pumps = new Map<string, Pump>();
   for (const { pool, slots } of options.pools) {
-    const onDispatched = (name: string, count: number) => meter.count("baton_dispatched_total", { pool: name }, count);
-    const parts = {
-      store,
-      queue,
-      pool,
-      slots,
-      onDispatched,
-      ...(options.failPoint !== undefined && { failPoint: options.failPoint }),
-    };
-    pumps.set(pool, start({ name: `pump:${pool}`, round: createPump(parts), minSpacingMs: nudgeSpacingMs }));
+    const onDispatched = (count: number) => meter.count("baton_dispatched_total", { pool }, count);
+    const parts = { store, queue, pool, slots, monotonic, onDispatched, ...(failPoint !== undefined && { failPoint }) };
+    pumps.set(pool, createPump(parts));
   }
-  const duties = [
-    start({ name: "reaper", round: async () => await reap(options) }),
-    start({ name: "pruner", round: async () => await prune(options) }),
-    start({ name: "backlog", round: async () => await measure(options) }),
+  const start = (name: string, round: (signal: AbortSignal) => Promise<number>): Loop =>
+    startLoop({ name, round, meter, log, monotonic, random });
+  const loops = [
+    ...[...pumps].map(([pool, pump]) => start(`pump:${pool}`, (signal) => pump.round(signal))),
+    start("reaper", () => reap(options)),
+    start("pruner", () => prune(options)),
+    start("backlog", () => measure(options, pumps)),
   ];
   return {
-    nudge: (pool) => pumps.get(pool)?.nudge(),
+    room: () => Math.min(...[...pumps.values()].map((pump) => pump.room), smallestWindow),
+    took: (pool, count) => pumps.get(pool)?.took(count),
+    sawWork: (pool) => pumps.get(pool)?.sawWork(),
     async stop() {
-      await Promise.all([...pumps.values(), ...duties].map((loop) => loop.stop()));
+      await Promise.all(loops.map((loop) => loop.stop()));
     },
   };
 }
@@ -94,10 +93,14 @@ async function prune({ store, ages, meter, log }: HousekeepingOptions): Promise<
   return pruneEveryMs;
 }
 
-async function measure({ store, queue, pools, meter }: HousekeepingOptions): Promise<number> {
+async function measure(
+  { store, queue, meter }: HousekeepingOptions,
+  pumps: ReadonlyMap<string, Pump>,
+): Promise<number> {
   const backlog = new Map((await store.backlog()).map((row) => [row.pool, row]));
-  for (const { pool } of pools) {
+  for (const [pool, pump] of pumps) {
     const row = backlog.get(pool);
+    if (row !== undefined && row.ready + row.running > 0) pump.sawWork();
     const { waiting, active } = await queue.depth(pool);
     meter.gauge("baton_backlog_ready", row?.ready ?? 0, { pool });
     meter.gauge("baton_backlog_running", row?.running ?? 0, { pool });

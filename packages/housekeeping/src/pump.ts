@@ -1,15 +1,18 @@
 /**
  * The dispatch pump of one pool: ready steps in PostgreSQL become wake-ups on the queue.
  *
- * 1. The queue holds at most a window of wake-ups: 4 × the live slots, at least 256. What is ready beyond
+ * 1. The queue holds at most a window of wake-ups: 4 × the pool's slots, at least 256. What is ready beyond
  *    it stays in PostgreSQL, where order can still change.
  * 2. Steps are marked dispatched before the queue is written: when that write fails, time dispatches them again.
+ * 3. While there is work, also work that only waits for a backoff, the pump looks every 250 ms.
  */
 import type { HousekeepingStore, QueuePort, WakeUp } from "@baton/core/ports";
 
 export const smallestWindow = 256;
 const busyPauseMs = 250;
 const idlePauseMs = 1_000;
+/** Longer than the rounds of the backlog loop, which sees what is ready but not due. */
+const busyAfterWorkMs = 10_000;
 
 export interface PumpParts {
   readonly store: Pick<HousekeepingStore, "dispatchSteps">;
@@ -17,36 +20,57 @@ export interface PumpParts {
   readonly pool: string;
   /** Slots that this process gives to the pool. */
   readonly slots: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
   /** Fault tests stop the process here; absent in production. */
   readonly failPoint?: (name: "before-dispatch", wakeUp: WakeUp) => void | Promise<void>;
-  readonly onDispatched: (pool: string, count: number) => void;
+  readonly onDispatched: (count: number) => void;
 }
 
-/** One round of the pump; resolves to the pause before the next. */
-export function createPump({
-  store,
-  queue,
-  pool,
-  slots,
-  failPoint,
-  onDispatched,
-}: PumpParts): (signal: AbortSignal) => Promise<number> {
+export interface Pump {
+  /** Wake-ups that the queue may still take, as the pump last saw it. */
+  readonly room: number;
+  /** Others have put wake-ups on the queue. */
+  took(count: number): void;
+  /** There is work: somebody settled a step, or steps are ready though not due. */
+  sawWork(): void;
+  /** Resolves to the pause before the next round. */
+  round(signal: AbortSignal): Promise<number>;
+}
+
+export function createPump({ store, queue, pool, slots, monotonic, failPoint, onDispatched }: PumpParts): Pump {
   const window = Math.max(smallestWindow, 4 * slots);
-  return async (signal) => {
-    let dispatched = 0;
-    for (;;) {
-      const { waiting, active } = await queue.depth(pool);
-      const room = window - waiting;
-      if (room <= 0 || signal.aborted) return busyPauseMs;
-      const wakeUps = await store.dispatchSteps({ pool, room, queueWaiting: waiting });
-      if (wakeUps.length > 0) {
-        for (const wakeUp of wakeUps) await failPoint?.("before-dispatch", wakeUp);
-        await queue.enqueue(pool, wakeUps);
-        onDispatched(pool, wakeUps.length);
-        dispatched += wakeUps.length;
+  let room = window;
+  let workedAt = Number.NEGATIVE_INFINITY;
+  const sawWork = () => {
+    workedAt = monotonic();
+  };
+  return {
+    get room() {
+      return room;
+    },
+    took(count) {
+      room = Math.max(0, room - count);
+    },
+    sawWork,
+    async round(signal) {
+      for (;;) {
+        const { waiting, active } = await queue.depth(pool);
+        room = Math.max(0, window - waiting);
+        if (waiting + active > 0) sawWork();
+        if (room === 0 || signal.aborted) return busyPauseMs;
+        const asked = room;
+        const wakeUps = await store.dispatchSteps({ pool, room: asked, queueWaiting: waiting });
+        if (wakeUps.length > 0) {
+          sawWork();
+          for (const wakeUp of wakeUps) await failPoint?.("before-dispatch", wakeUp);
+          await queue.enqueue(pool, wakeUps);
+          room = Math.max(0, room - wakeUps.length);
+          onDispatched(wakeUps.length);
+        }
+        // A full answer may have left more behind.
+        if (wakeUps.length < asked) return monotonic() - workedAt < busyAfterWorkMs ? busyPauseMs : idlePauseMs;
       }
-      // A full answer may have left more behind.
-      if (wakeUps.length < room) return dispatched > 0 || waiting + active > 0 ? busyPauseMs : idlePauseMs;
-    }
+    },
   };
 }

@@ -5,10 +5,11 @@
  * 2. "It did nothing" is believed only when the tool says so (or could not have run); every other failure
  *    leaves the effect unknown, and the ledger decides what the next attempt may do.
  */
-import { BatonError, RetryAfter } from "@baton/core";
+import { BatonError } from "@baton/core";
 import type {
   EffectStart,
   EngineStore,
+  LogPort,
   PerformContext,
   Performer,
   ToolCall,
@@ -16,6 +17,9 @@ import type {
   ToolSummary,
 } from "@baton/core/ports";
 import { encodeOutput } from "../../output/encoding.ts";
+import { untilAnswered } from "../../pipeline/patience.ts";
+import type { LateCalls } from "./late.ts";
+import { failureOf, refusalOf } from "./refusal.ts";
 
 type Store = Pick<EngineStore, "startEffect" | "finishEffect" | "saveArtifact" | "readArtifact">;
 
@@ -25,6 +29,8 @@ const callNo = 1;
 export interface ToolPerformerParts {
   readonly store: Store;
   readonly tools: ToolPort;
+  readonly late: LateCalls;
+  readonly log: LogPort;
   /** Unix ms. */
   readonly clock: () => number;
 }
@@ -99,7 +105,10 @@ async function reconcile(call: Call): Promise<unknown> {
 
 async function run(call: Call, idempotencyKey: string): Promise<unknown> {
   const { parts, context, tool, args } = call;
+  const { ref } = context.step;
   await context.failPoint("before-effect");
+  // Whatever happens from here on may arrive after this attempt has stopped waiting.
+  parts.late.expect(idempotencyKey, ref, callNo);
   let resultJson: string;
   let output: unknown;
   try {
@@ -107,33 +116,24 @@ async function run(call: Call, idempotencyKey: string): Promise<unknown> {
     await context.failPoint("after-effect");
     resultJson = encodeOutput(output, "tool-output-invalid");
   } catch (error) {
-    await finish(call, didNothing(error) ? "refused" : "unknown", JSON.stringify(accountOf(error)));
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) parts.late.forget(idempotencyKey);
+    await finish(call, refusal === undefined ? "unknown" : "refused", JSON.stringify(refusal ?? failureOf(error)));
     throw error;
   }
+  parts.late.forget(idempotencyKey);
   await finish(call, "succeeded", resultJson);
   return output;
 }
 
+/** A result that is not written makes the call unknown for the next attempt, so the write is repeated. */
 async function finish(
   { parts, context }: Call,
   state: "succeeded" | "refused" | "unknown",
   resultJson: string,
 ): Promise<void> {
-  await parts.store.finishEffect(context.step.ref, callNo, { state, resultJson });
-}
-
-/** RetryAfter is the callee's own word for "not now": it took no action. */
-function didNothing(error: unknown): boolean {
-  if (error instanceof RetryAfter) return true;
-  if (!(error instanceof BatonError)) return false;
-  const refusals = ["tool-input-invalid", "address-refused", "path-outside-workspace", "unknown-tool"];
-  return refusals.includes(error.code) || error.details["sent"] === false;
-}
-
-function accountOf(error: unknown): { code: string; message: string } {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof BatonError ? error.code : "tool-failed";
-  return { code, message: message.slice(0, 2_000).toWellFormed().replaceAll("\0", "\uFFFD") };
+  const write = () => parts.store.finishEffect(context.step.ref, callNo, { state, resultJson });
+  await untilAnswered(write, context.signal, parts.log, "finish-effect");
 }
 
 function toolCallOf(context: PerformContext, { store, clock }: ToolPerformerParts, idempotencyKey: string): ToolCall {
