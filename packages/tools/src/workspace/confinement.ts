@@ -84,7 +84,7 @@ export function diskCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-export function posixPath(path: string): string {
+function posixPath(path: string): string {
   return sep === "/" ? path : path.replaceAll(sep, "/");
 }
 
