@@ -51,8 +51,10 @@ describe("a PostgreSQL for tests", () => {
 });
 
 const reason = await redisUnavailable();
-describe.skipIf(reason !== undefined)(`a Redis for tests ${reason ?? ""}`, () => {
-  it("loses everything on a restart and on flushAll, keeps its URL, and evicts nothing", async () => {
+
+describe("a Redis for tests", () => {
+  it("loses everything on a restart and on flushAll, keeps its URL, and evicts nothing", async ({ skip }) => {
+    skip(reason !== undefined, reason);
     const redis = await startTestRedis();
     if ("unavailable" in redis) throw new Error(redis.unavailable);
     try {
@@ -72,7 +74,8 @@ describe.skipIf(reason !== undefined)(`a Redis for tests ${reason ?? ""}`, () =>
     }
   });
 
-  it("gives two suites two servers", async () => {
+  it("gives two suites two servers", async ({ skip }) => {
+    skip(reason !== undefined, reason);
     const both = await Promise.all([startTestRedis(), startTestRedis()]);
     const urls = both.map((redis) => ("url" in redis ? redis.url : redis.unavailable));
     expect(new Set(urls).size).toBe(2);

@@ -43,7 +43,7 @@ export async function saveArtifact(
     on conflict do nothing`);
   const rows = await rowsOf<ArtifactRef>(
     db,
-    sql`select artifact_id as "artifactId", name, media_type as "mediaType", size_bytes as "sizeBytes" from baton.artifact
+    sql`select artifact_id as "artifactId", name, media_type as "mediaType", size_bytes::float8 as "sizeBytes" from baton.artifact
         where tenant_id = ${ref.tenantId} and task_id = ${ref.taskId} and step_id = ${ref.stepId} and name = ${draft.name} and sha256 = ${sha256}`,
   );
   const saved = rows[0];

@@ -46,7 +46,7 @@ export async function listMessages(
   const rows = await rowsOf<MessageRow & { taskId: string | null }>(
     db,
     sql`select * from (
-          select message_no, message_id as "messageId", role, parts, task_id as "taskId", extract(epoch from created_at) * 1000 as "createdAt"
+          select message_no, message_id as "messageId", role, parts, task_id as "taskId", (extract(epoch from created_at) * 1000)::float8 as "createdAt"
           from baton.chat_message where tenant_id = ${tenantId} and thread_id = ${threadId} order by message_no desc limit ${limit}) newest
         order by message_no`,
   );

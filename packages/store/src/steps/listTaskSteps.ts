@@ -20,10 +20,10 @@ export async function listTaskSteps(
                 where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.to_step_id = s.step_id
                 order by f.position) as "dependsOn",
           s.parent_step_id as "parentStepId", s.item_index as "itemIndex",
-          extract(epoch from s.available_at) * 1000 as "availableAt", extract(epoch from s.started_at) * 1000 as "startedAt",
-          extract(epoch from s.finished_at) * 1000 as "finishedAt",
+          (extract(epoch from s.available_at) * 1000)::float8 as "availableAt", (extract(epoch from s.started_at) * 1000)::float8 as "startedAt",
+          (extract(epoch from s.finished_at) * 1000)::float8 as "finishedAt",
           w.worker, s.session_id as "sessionId", s.error, s.output, s.output_bytes as "outputSizeBytes", s.blob_id as "blobId",
-          s.model, s.offline, s.input_tokens as "inputTokens", s.output_tokens as "outputTokens", s.cost_usd as "costUsd"
+          s.model, s.offline, s.input_tokens::float8 as "inputTokens", s.output_tokens::float8 as "outputTokens", s.cost_usd::float8 as "costUsd"
         from baton.task_execution_step s
         left join baton.worker_session w on w.session_id = s.session_id
         where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.position > ${query.afterPosition ?? -1}

@@ -10,11 +10,11 @@ const columns = sql`t.tenant_id as "tenantId", t.task_id as "taskId", t.kind, t.
   t.user_step_count as "totalSteps",
   t.completed_count + t.skipped_count + t.cancelled_count as "settledSteps",
   t.running_count as "runningSteps", t.failed_count + t.held_count as "failedSteps", t.revision_count as "revisionCount",
-  t.trace_no as "traceNo", t.input_tokens as "inputTokens", t.output_tokens as "outputTokens", t.cost_usd as "costUsd", t.offline,
-  t.result_expression as "resultExpression", t.estimated_duration_ms as "estimatedDurationMs", t.last_error as "lastError",
+  t.trace_no::float8 as "traceNo", t.input_tokens::float8 as "inputTokens", t.output_tokens::float8 as "outputTokens", t.cost_usd::float8 as "costUsd", t.offline,
+  t.result_expression as "resultExpression", t.estimated_duration_ms::float8 as "estimatedDurationMs", t.last_error as "lastError",
   t.thread_id as "threadId", t.origin_task_id as "originTaskId",
-  extract(epoch from t.created_at) * 1000 as "createdAt", extract(epoch from t.updated_at) * 1000 as "updatedAt",
-  extract(epoch from t.started_at) * 1000 as "startedAt", extract(epoch from t.finished_at) * 1000 as "finishedAt"`;
+  (extract(epoch from t.created_at) * 1000)::float8 as "createdAt", (extract(epoch from t.updated_at) * 1000)::float8 as "updatedAt",
+  (extract(epoch from t.started_at) * 1000)::float8 as "startedAt", (extract(epoch from t.finished_at) * 1000)::float8 as "finishedAt"`;
 
 /** SQL's null is undefined outside the store. */
 export function defined<Row extends object>(row: Row): Row {

@@ -13,7 +13,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
     db,
     sql`select * from (
       select case t.intent when 'pause' then 'intent' else 'compensation' end as on, null::uuid as "stepId", null::text as "stepKey",
-             extract(epoch from t.updated_at) * 1000 as since, 'The task is ' || t.state || '.' as detail,
+             (extract(epoch from t.updated_at) * 1000)::float8 as since, 'The task is ' || t.state || '.' as detail,
              case t.intent when 'pause' then 'POST /api/v1/tasks/' || t.task_id || '/resume' else 'its compensation steps' end as "movedBy",
              -1 as place
       from baton.task_execution t
@@ -33,8 +33,8 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           else 'slot'
         end as on,
         s.step_id, s.key,
-        extract(epoch from case when s.state = 'running' then s.started_at when s.state = 'failed' then s.finished_at
-                                when s.state = 'ready' then coalesce(s.dispatched_at, s.available_at) else s.created_at end) * 1000,
+        (extract(epoch from case when s.state = 'running' then s.started_at when s.state = 'failed' then s.finished_at
+                                when s.state = 'ready' then coalesce(s.dispatched_at, s.available_at) else s.created_at end) * 1000)::float8,
         case
           when s.state = 'running' then format('Attempt %s runs on %s.', s.attempt_no, coalesce((select worker from baton.worker_session w where w.session_id = s.session_id), 'a worker'))
           when s.state = 'failed' then format('Out of attempts: %s', s.error->>'message')

@@ -11,6 +11,8 @@ export interface TestDatabase {
   readonly url: string;
   /** A superuser's URL of the same database. */
   readonly adminUrl: string;
+  /** Rows per table of the schema baton, as the superuser sees them: equal before and after means nothing was written. */
+  rowCounts(): Promise<Readonly<Record<string, number>>>;
   drop(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
     return {
       url: urlOf(serverUrl, name, "baton_app"),
       adminUrl: urlOf(serverUrl, name),
+      rowCounts: () => rowCounts(urlOf(serverUrl, name)),
       drop: async () => {
         const client = new pg.Client({ connectionString: serverUrl });
         await client.connect();
@@ -39,6 +42,24 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
     };
   } finally {
     await admin.end();
+  }
+}
+
+async function rowCounts(adminUrl: string): Promise<Readonly<Record<string, number>>> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    const tables = await client.query<{ name: string }>(
+      "select c.relname as name from pg_class c where c.relnamespace = 'baton'::regnamespace and c.relkind = 'r' order by 1",
+    );
+    const counts: Record<string, number> = {};
+    for (const { name } of tables.rows) {
+      const counted = await client.query<{ count: number }>(`select count(*)::int as count from baton.${name}`);
+      counts[name] = counted.rows[0]?.count ?? 0;
+    }
+    return counts;
+  } finally {
+    await client.end();
   }
 }
 
