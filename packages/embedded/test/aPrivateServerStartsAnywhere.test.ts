@@ -98,10 +98,11 @@ describe("an ordinary user", () => {
   const why = isRoot
     ? open
       ? ""
-      : " (skipped: the checkout is closed to others)"
-    : " (skipped: this run is not root's)";
+      : "the checkout is closed to other users"
+    : "only root can start a process as another user";
 
-  it.skipIf(why !== "")(`has a private PostgreSQL too${why}`, async () => {
+  it("has a private PostgreSQL too", async ({ skip }) => {
+    skip(why !== "", why);
     const dataDir = await dataFolder("daten ä");
     const home = dirname(dataDir);
     await mkdir(dataDir);
@@ -114,7 +115,8 @@ describe("an ordinary user", () => {
     await program.ended();
   });
 
-  it.skipIf(why !== "")(`needs no writable home${why}`, async () => {
+  it("needs no writable home", async ({ skip }) => {
+    skip(why !== "", why);
     const dataDir = await dataFolder("data");
     await mkdir(dataDir);
     await chown(dataDir, 12_346, 12_346);
@@ -123,7 +125,8 @@ describe("an ordinary user", () => {
     expect(await program.fact("url")).toMatchObject({ attached: false });
   });
 
-  it.skipIf(why !== "")(`is told whose folder it is that belongs to somebody else${why}`, async () => {
+  it("is told whose folder it is that belongs to somebody else", async ({ skip }) => {
+    skip(why !== "", why);
     const dataDir = await dataFolder("data");
     await (await startPostgres({ dataDir, durable: false })).stop();
     await chmod(dirname(dataDir), 0o755);

@@ -3,9 +3,8 @@ import { spawn } from "node:child_process";
 import { leaveWithParent } from "../../src/lifetime/lifetime.ts";
 
 const mode = process.argv[2];
+const database = process.env["URL_FOR_CHILD"]?.slice(0, 11);
 const hasParent = leaveWithParent({ graceMs: 1_000 });
-console.log(`up ${hasParent} ${process.env["URL_FOR_CHILD"]?.slice(0, 11)} ${process.env["BATON_LIFETIME_FD"]}`);
-if (mode === "crashing") process.exit(3);
 if (mode === "stubborn") process.on("SIGTERM", () => undefined);
 if (mode === "parent") spawn("sleep", ["600"], { stdio: "ignore" });
 if (mode === "polite") {
@@ -16,6 +15,9 @@ if (mode === "polite") {
     }, 100);
   });
 }
+// Said last: whoever reads it may rely on the signal handlers.
+console.log(`up ${hasParent} ${database} ${process.env["BATON_LIFETIME_FD"]}`);
+if (mode === "crashing") process.exit(3);
 if (mode === "blocked") {
   console.log("blocking");
   for (;;);
