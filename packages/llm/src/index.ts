@@ -1,3 +1,4 @@
+export { defaultAnthropicModel } from "./catalogue/aliases.ts";
 export { anthropicPricesAsOf } from "./catalogue/anthropic.ts";
 export type { ModelEntry, Price } from "./catalogue/entry.ts";
 export type { AnthropicOptions, ModelLimiter, ModelsOptions, OpenAiCompatibleOptions } from "./models.ts";

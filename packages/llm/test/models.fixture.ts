@@ -1,9 +1,11 @@
 /** A ModelPort that speaks to a scripted model server, and requests for it. */
 import type { ModelRef } from "@baton/core/plan";
 import type { ModelPort, ModelRequest } from "@baton/core/ports";
-import { createModels, type ModelsOptions } from "@baton/llm";
+import { createModels, defaultAnthropicModel, type ModelsOptions } from "@baton/llm";
 
-export const sonnet: ModelRef = { provider: "anthropic", model: "claude-sonnet-5-5" };
+export const sonnet = defaultAnthropicModel;
+/** Short enough an answer that it is not streamed without `onDelta`. */
+export const short = { maxOutputTokens: 1_000 } as const;
 export const openModel: ModelRef = { provider: "local", model: "llama-3" };
 
 export function modelsOf(url: string, more: Partial<ModelsOptions> = {}): ModelPort {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { findDecisions } from "../src/offline/findings/decisions.ts";
 import { summarize } from "../src/offline/findings/summary.ts";
 import { findTasks } from "../src/offline/findings/tasks.ts";
+import { readGoal } from "../src/offline/goal.ts";
 import { blocksOf } from "../src/offline/text/blocks.ts";
 import { sentencesOf } from "../src/offline/text/sentences.ts";
 import { askOffline, quoted, reason } from "./offline.fixture.ts";
@@ -104,6 +105,41 @@ describe("what is taken from a text stands in it word for word", () => {
       ),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("a hostile text", () => {
+  const repeated = [
+    "a",
+    " ",
+    "\n",
+    ".",
+    "`a. ",
+    "|",
+    "| a | b |\n",
+    "a@",
+    "-",
+    "* ",
+    "**a",
+    "> ",
+    "we decided ",
+    "<html><script ",
+    "<html><p",
+  ];
+
+  // Quadratic matching would take minutes here: the test's own guard is the measure.
+  it.each(repeated)("of nothing but %j is read in time linear in its length", async (part) => {
+    const text =
+      (part.startsWith("<html>") ? "<html>" : "") + part.replace("<html>", "").repeat(Math.ceil(150_000 / part.length));
+    for (const instruction of [
+      "List the decisions.",
+      "List the TODOs.",
+      "List the e-mail addresses.",
+      "Summarise this.",
+    ]) {
+      expect(await reason(instruction, { text })).toContain("[offline model]");
+    }
+    expect(readGoal(text).text).toBe(text);
   });
 });
 

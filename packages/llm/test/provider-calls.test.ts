@@ -1,7 +1,7 @@
 import type { ModelRef } from "@baton/core/plan";
 import { type ModelServer, type ModelServerScript, startModelServer } from "@baton/testing/model-server";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ask, modelsOf, openModel, sonnet } from "./models.fixture.ts";
+import { ask, modelsOf, openModel, short, sonnet } from "./models.fixture.ts";
 
 let server: ModelServer | undefined;
 afterEach(async () => {
@@ -27,10 +27,24 @@ describe.each(both)("$provider", (model) => {
     const { url, requests } = await serve({
       replies: [{ text: "Hello there.", usage: { inputTokens: 100, outputTokens: 20, cachedInputTokens: 0 } }],
     });
-    const reply = await modelsOf(url).generate(ask(model));
+    const reply = await modelsOf(url).generate(ask(model, short));
     expect(reply).toMatchObject({ text: "Hello there.", finishReason: "stop", offline: false, model });
     expect(reply.usage).toEqual({ inputTokens: 100, outputTokens: 20, cachedInputTokens: 0, estimated: false });
     expect(requests.map((request) => request.stream)).toEqual([false]);
+  });
+
+  it("an answer that may be long is streamed even when nobody listens", async () => {
+    const { url, requests } = await serve({
+      fallback: { text: "Hello there.", usage: { inputTokens: 7, outputTokens: 2 } },
+    });
+    const replies = [await modelsOf(url).generate(ask(model)), await modelsOf(url).generate(ask(model, short))];
+    expect(requests.map((request) => request.stream)).toEqual([true, false]);
+    expect(replies.map(({ text, usage }) => ({ text, usage }))).toEqual(
+      Array(2).fill({
+        text: "Hello there.",
+        usage: { inputTokens: 7, outputTokens: 2, cachedInputTokens: 0, estimated: false },
+      }),
+    );
   });
 
   it("deltas arrive in order while the answer is still being written", async () => {
@@ -54,7 +68,7 @@ describe.each(both)("$provider", (model) => {
   it.each([false, true])("an object comes back parsed (streamed: %s)", async (streamed) => {
     const { url, requests } = await serve({ replies: [{ object: { city: "Bern", size: 3 } }] });
     const reply = await modelsOf(url).generate(
-      ask(model, { outputSchema: schema, ...(streamed ? { onDelta: () => {} } : {}) }),
+      ask(model, { outputSchema: schema, ...(streamed ? { onDelta: () => {} } : short) }),
     );
     expect(reply.object).toEqual({ city: "Bern", size: 3 });
     expect(JSON.stringify(requests[0]?.body)).toContain('"json_schema"');
@@ -71,7 +85,7 @@ describe.each(both)("$provider", (model) => {
     const deltas: string[] = [];
     const onDelta = (text: string) => deltas.push(text);
     const call = modelsOf(url).generate(
-      ask(model, { signal: controller.signal, ...(when.includes("mid") ? { onDelta } : {}) }),
+      ask(model, { signal: controller.signal, ...(when.includes("mid") ? { onDelta } : short) }),
     );
     const outcome = expect(call).rejects.toBe(reason);
     await vi.waitFor(() => expect(when.includes("mid") ? deltas.length : requests.length).toBeGreaterThan(0), {

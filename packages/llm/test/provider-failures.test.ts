@@ -2,7 +2,7 @@ import { BatonError, RetryAfter } from "@baton/core";
 import type { ModelReply } from "@baton/core/ports";
 import { type Fault, type ModelServer, type ScriptedReply, startModelServer } from "@baton/testing/model-server";
 import { afterEach, describe, expect, it } from "vitest";
-import { ask, modelsOf, openModel, sonnet } from "./models.fixture.ts";
+import { ask, modelsOf, openModel, short, sonnet } from "./models.fixture.ts";
 
 let server: ModelServer;
 afterEach(() => server.close());
@@ -16,7 +16,7 @@ async function failed(wire: Wire, mode: Mode, fault: Fault, reply: Partial<Scrip
     .generate(
       ask(
         wire === "anthropic" ? sonnet : openModel,
-        mode === "streamed" ? { onDelta: (text) => deltas.push(text) } : {},
+        mode === "streamed" ? { onDelta: (text) => deltas.push(text) } : short,
       ),
     )
     .then((value: ModelReply) => expect.unreachable(`answered ${JSON.stringify(value)}`))
@@ -93,7 +93,13 @@ for (const wire of wires) {
   });
 }
 
-describe("Retry-After without a rate limit", () => {
+describe("before and inside an answer", () => {
+  it("a rate limit that strikes in mid-stream is one", async () => {
+    const fault = { kind: "error-event", afterChunks: 1, type: "rate_limit_error" } as const;
+    const { error } = await failed("anthropic", "streamed", fault);
+    expect(error).toMatchObject({ code: "provider-rate-limited" });
+  });
+
   it("nobody listening is provider-unavailable", async () => {
     server = await startModelServer({});
     const url = server.url;

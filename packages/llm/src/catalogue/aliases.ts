@@ -4,7 +4,7 @@
  */
 import type { ModelRef } from "@baton/core/plan";
 
-export const currentSonnet = "claude-sonnet-5-5";
+const currentSonnet = "claude-sonnet-5-5";
 const currentOpus = "claude-opus-5-5";
 const currentHaiku = "claude-haiku-5-5";
 
@@ -27,6 +27,9 @@ const retired: Readonly<Record<string, string>> = {
   "claude-opus-4-1": currentOpus,
   "claude-opus-4-1-20250805": currentOpus,
 };
+
+/** What a system with an Anthropic key uses when nothing else is said. */
+export const defaultAnthropicModel: ModelRef = { provider: "anthropic", model: currentSonnet };
 
 /** Keyed `provider/model`. */
 export const builtInAliases: Readonly<Record<string, ModelRef>> = Object.fromEntries(

@@ -18,7 +18,10 @@ export interface Goal {
 const url = /\bhttps?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)]/g;
 const endings =
   "md|markdown|mdx|txt|rst|adoc|csv|tsv|json|ya?ml|toml|xml|html?|ts|tsx|js|mjs|jsx|py|go|rs|java|c|h|cpp|rb|sh|sql|log";
-const fileName = new RegExp(`(?<![\\w*/])(?:\\.{0,2}/)?[\\w@+-][\\w@+./-]*\\.(?:${endings})(?![\\w/*])`, "gi");
+const fileName = new RegExp(
+  `(?<![\\w*/@+.-])(?:\\.{0,2}/)?[\\w@+-][\\w@+./-]{0,300}\\.(?:${endings})(?![\\w/*])`,
+  "gi",
+);
 const glob = /(?<!\S)["'`]?([\w./{},-]*\*[\w./{},*-]*)["'`]?/;
 const kinds: readonly (readonly [RegExp, string])[] = [
   [/\bmarkdown\b|\bmd\b/i, "md"],

@@ -69,22 +69,28 @@ interface NamedText {
   readonly text: string;
 }
 
+const namesItself = /^(?:path|url|source|name): ?(.+)$/;
+const beforeText = /^(?:(?:path|url|name|source|status|sizeBytes|truncated|index):|headers:|\s{2})/;
+const metaLine = /^(?:sizeBytes: \d+$|truncated: (?:true|false)$|status: \d{3}$|(?:warnings|headers):)/;
+const insideMeta = /^(?:\s{2}[\w-]+\.?: ?|\s*$)/;
+
 /** `path: a.md⏎text:⏎…⏎sizeBytes: 3`: a step's output as lines, its text raw in the middle. */
 function linedText(name: string, text: string): NamedText {
-  const at =
-    /^((?:(?:path|url|name|source|status|sizeBytes|truncated|index):[^\n]*\n|headers:(?:\n {2}[^\n]*|[^\n]*)*\n)*)text:[ \n]/.exec(
-      text,
-    );
-  if (at === null) return { name, text };
-  const head = at[1] ?? "";
-  const own = /^(?:path|url|source|name): ?(.+)$/m.exec(head)?.[1];
-  const body = text
-    .slice(at[0].length)
-    .replace(
-      /\n*(?:\n(?:sizeBytes|truncated|status): [^\n]*|\n(?:warnings|headers):(?: [^\n]*|(?:\n {2}[^\n]*)+))*\s*$/,
-      "",
-    );
-  return { name: own ?? name, text: body };
+  const lines = text.split("\n");
+  const at = lines.findIndex((line) => !beforeText.test(line));
+  const opening = /^text:(?: (.*))?$/.exec(lines[at] ?? "");
+  if (opening === null) return { name, text };
+  const own = lines
+    .slice(0, at)
+    .map((line) => namesItself.exec(line)?.[1])
+    .find((each) => each !== undefined);
+  if (opening[1] !== undefined) return { name: own ?? name, text: opening[1] };
+  let end = lines.length;
+  const tail = lines.findLastIndex((line) => !metaLine.test(line) && !insideMeta.test(line)) + 1;
+  const meta = lines.findIndex((line, index) => index >= tail && metaLine.test(line));
+  if (meta > at) end = meta;
+  while (end > at + 1 && lines[end - 1] === "") end -= 1;
+  return { name: own ?? name, text: lines.slice(at + 1, end).join("\n") };
 }
 
 function textsIn(value: unknown, name: string): NamedText[] {

@@ -98,7 +98,7 @@ function boundsOf(instruction: string): { sentenceCount: number; charCount: numb
   return { sentenceCount: Math.min(30, Math.max(1, count)), charCount: 500 * Math.max(1, count) };
 }
 
-export function summaries(
+function summaries(
   sources: readonly Source[],
   bounds: { sentenceCount: number; charCount: number },
 ): readonly Finding[] {

@@ -24,7 +24,7 @@ export interface Answer {
   readonly usage: SdkUsage | undefined;
 }
 
-export function usageOf(request: ModelRequest, text: string, told: SdkUsage | undefined): ModelUsage {
+function usageOf(request: ModelRequest, text: string, told: SdkUsage | undefined): ModelUsage {
   const { inputTokens, outputTokens } = told ?? {};
   return {
     inputTokens: inputTokens ?? estimateTokens(request.messages),

@@ -2,8 +2,10 @@
  * One call to a language model through the AI SDK.
  *
  * 1. `maxRetries: 0`: one request per call; the step's policy is the only retry layer.
- * 2. Streams exactly when `onDelta` is given; deltas arrive in order, all of them before the reply.
- * 3. The connection belongs to the call: however it ends, its socket is released or closed at once.
+ * 2. Deltas arrive in order, all of them before the reply.
+ * 3. Streams when `onDelta` is given, and whenever the answer may be long: fetch gives a request up that has
+ *    no response header after 300 s, and an unstreamed one has none before the answer is whole.
+ * 4. The connection belongs to the call: however it ends, its socket is released or closed at once.
  */
 import { BatonError } from "@baton/core";
 import type { ModelReply, ModelRequest } from "@baton/core/ports";
@@ -21,6 +23,9 @@ export interface CallTarget {
   readonly nativeSchema: boolean;
 }
 
+/** Tokens; at a slow 40 a second it takes 200 s. */
+const longestUnstreamed = 8_000;
+
 export async function callModel(target: CallTarget, request: ModelRequest, now: () => number): Promise<ModelReply> {
   const startedAt = now();
   const own = new AbortController();
@@ -28,8 +33,9 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
   const seen = { text: "", begun: false };
   try {
     const settings = settingsOf(target, request, signal);
-    const answer =
-      request.onDelta === undefined ? await whole(settings) : await streamed(settings, request.onDelta, seen);
+    const mayBeLong = (request.maxOutputTokens ?? Number.POSITIVE_INFINITY) > longestUnstreamed;
+    const streams = request.onDelta !== undefined || mayBeLong;
+    const answer = streams ? await streamed(settings, request.onDelta, seen) : await whole(settings);
     return replyOf(request, target.entry, answer, now() - startedAt);
   } catch (error) {
     if (request.signal.aborted) throw request.signal.reason;
@@ -91,7 +97,7 @@ async function whole(settings: Settings): Promise<Answer> {
 
 async function streamed(
   settings: Settings,
-  onDelta: (text: string) => void,
+  onDelta: ModelRequest["onDelta"],
   seen: { text: string; begun: boolean },
 ): Promise<Answer> {
   // The error part of the stream carries what onError would log.
@@ -101,7 +107,7 @@ async function streamed(
     if (part.type === "text-delta") {
       seen.begun = true;
       seen.text += part.text;
-      onDelta(part.text);
+      onDelta?.(part.text);
     } else if (part.type === "error") {
       throw part.error;
     } else if (part.type === "finish") {

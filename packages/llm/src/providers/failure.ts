@@ -89,7 +89,7 @@ function codeOf(failure: ProviderFailure, status: number | undefined): ErrorCode
 }
 
 /** RFC 9110 §10.2.3: delay seconds or an HTTP date. A date in the past is a delay of 0. */
-export function retryAfterMs(headers: Readonly<Record<string, string>>, now: number): number | undefined {
+function retryAfterMs(headers: Readonly<Record<string, string>>, now: number): number | undefined {
   const exact = Number(headers["retry-after-ms"]);
   if (headers["retry-after-ms"] !== undefined && Number.isFinite(exact) && exact >= 0) return exact;
   const value = headers["retry-after"]?.trim();

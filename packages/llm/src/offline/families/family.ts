@@ -78,11 +78,11 @@ export function readFiles(goal: Goal): readonly StepSpec[] {
   ];
 }
 
-export const readingTools = (goal: Goal): readonly string[] =>
+const readingTools = (goal: Goal): readonly string[] =>
   goal.files.length > 0 ? ["files.read"] : ["files.list", "files.read"];
 
 /** One llm call per file that was read. */
-export function perFile(id: string, prompt: string, description: string): StepSpec {
+function perFile(id: string, prompt: string, description: string): StepSpec {
   return eachItem(id, "steps.read.output", { type: "llm", prompt, description: prompt }, description, ["read"]);
 }
 

@@ -200,16 +200,16 @@ function cellsOf(line: Line): { start: number; end: number }[] {
   return cells;
 }
 
-export const looksLikeHtml = (source: string): boolean => /^\s*(<!doctype html|<html[\s>])/i.test(source);
+const looksLikeHtml = (source: string): boolean => /^\s*(<!doctype html|<html[\s>])/i.test(source);
 
-const htmlHidden = /<(script|style|head|nav|template|pre)\b[\s\S]*?<\/\1\s*>|<!--[\s\S]*?-->/gi;
+const htmlHidden = /<(script|style|head|nav|template|pre)\b|<!--/gi;
 const htmlBlock =
-  /<\/?(?:p|div|section|article|main|header|footer|ul|ol|li|h[1-6]|table|tr|td|th|br|hr|body|html|blockquote|form)\b[^>]*>/gi;
+  /<\/?(?:p|div|section|article|main|header|footer|ul|ol|li|h[1-6]|table|tr|td|th|br|hr|body|html|blockquote|form)\b[^<>]*>/gi;
 
 /** Text between block tags; inline tags stay inside it, since what is taken stands verbatim in the source. */
 function htmlBlocks(source: string): readonly Block[] {
   const blank = (match: string): string => "\u0000".repeat(match.length);
-  const masked = source.replace(htmlHidden, blank).replace(htmlBlock, blank);
+  const masked = withoutHidden(source).replace(htmlBlock, blank);
   const blocks: Block[] = [];
   for (const match of masked.matchAll(/[^\u0000]+/g)) {
     const lead = match[0].length - match[0].trimStart().length;
@@ -227,4 +227,20 @@ function htmlBlocks(source: string): readonly Block[] {
     });
   }
   return blocks;
+}
+
+/** Hidden elements as NULs, up to their end tag or the text's end: one pass, whatever is left open. */
+function withoutHidden(source: string): string {
+  const lower = source.toLowerCase();
+  let kept = "";
+  let from = 0;
+  for (const match of source.matchAll(htmlHidden)) {
+    if (match.index < from) continue;
+    const close = match[1] === undefined ? "-->" : `</${match[1].toLowerCase()}`;
+    const found = lower.indexOf(close, match.index + match[0].length);
+    const end = found < 0 ? source.length : Math.max(source.indexOf(">", found) + 1, found + close.length);
+    kept += source.slice(from, match.index) + "\u0000".repeat(end - match.index);
+    from = end;
+  }
+  return kept + source.slice(from);
 }

@@ -48,9 +48,10 @@ function sentencesIn(source: string, block: Block, index: number): Sentence[] {
 }
 
 /** Sentence places inside one block's text. */
-export function spansIn(text: string): readonly (readonly [number, number])[] {
+function spansIn(text: string): readonly (readonly [number, number])[] {
+  const isCode = codeReader(text);
   const ends = [...text.matchAll(spaced)]
-    .filter((match) => isEnd(text, match.index))
+    .filter((match) => !isCode(match.index) && isEnd(text, match.index))
     .map((match) => match.index + match[0].length);
   for (const match of text.matchAll(unspaced)) ends.push(match.index + match[0].length);
   ends.push(text.length);
@@ -68,19 +69,21 @@ export function spansIn(text: string): readonly (readonly [number, number])[] {
 }
 
 function isEnd(text: string, at: number): boolean {
-  if (inCode(text, at)) return false;
   if (text[at] !== ".") return true;
   const word = /[\p{L}\p{N}.]*$/u.exec(text.slice(Math.max(0, at - 20), at))?.[0] ?? "";
-  const next = /^[.!?"'”’»)\]*_]*\s+(\S+)/u.exec(text.slice(at))?.[1] ?? "";
+  const next = /^[.!?"'”’»)\]*_]*\s+(\S+)/u.exec(text.slice(at, at + 200))?.[1] ?? "";
   if (abbreviations.has(word.toLowerCase()) && next !== "") return /^(etc|usw)$/i.test(word) && /^\p{Lu}/u.test(next);
   if (/^\p{Lu}$/u.test(word) || /^(\p{Lu}\.)+\p{Lu}$/u.test(word)) return next === "";
   if (/^\d+$/.test(word) && months.test(next)) return false;
   return !/^\p{Ll}/u.test(next) || /[!?]/.test(text.slice(at, at + 3));
 }
 
-/** An odd number of backticks before the place: inside inline code. */
-function inCode(text: string, at: number): boolean {
-  let ticks = 0;
-  for (let index = text.indexOf("`"); index >= 0 && index < at; index = text.indexOf("`", index + 1)) ticks += 1;
-  return ticks % 2 === 1 && text.indexOf("`", at) >= 0;
+/** Whether a place is between two backticks; asked from the text's beginning to its end. */
+function codeReader(text: string): (at: number) => boolean {
+  const ticks = [...text.matchAll(/`/g)].map((match) => match.index);
+  let passed = 0;
+  return (at) => {
+    while (passed < ticks.length && (ticks[passed] as number) < at) passed += 1;
+    return passed % 2 === 1 && passed < ticks.length;
+  };
 }
