@@ -8,14 +8,17 @@
  * 2. What another tenant owns does not exist.
  * 3. Nothing is loaded from elsewhere, and no other origin may read an answer (no CORS).
  */
+import { openApiDocument } from "@baton/contracts";
 import { Hono } from "hono";
+import { boardAsHono } from "./board/access.ts";
+import { docsHeaders, docsPage } from "./docs/page.ts";
 import type { ApiDeps } from "./deps.ts";
 import { chatCode } from "./chat/code.ts";
 import { uiStream } from "./chat/streams.ts";
 import { orchestrationCode } from "./orchestration/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
-import { routesAsHono } from "./routing/routing.ts";
+import { errorAnswer, routesAsHono } from "./routing/routing.ts";
 import { serviceCode } from "./service-code.ts";
 import { taskCode } from "./tasks/code.ts";
 import { TaskCreation } from "./tasks/creation.ts";
@@ -41,6 +44,13 @@ export function createApi(deps: ApiDeps): Api {
   });
   const outer = new Hono();
   outer.use(secureHeaders);
-  outer.mount("/", (request: Request) => app.fetch(request));
+  const document = openApiDocument(deps.version);
+  const page = docsPage(document);
+  outer.get("/openapi.json", (context) => context.json(document));
+  outer.get("/docs", (context) => context.html(page, 200, docsHeaders));
+  if (deps.boards !== undefined) outer.route("/", boardAsHono(deps, deps.boards));
+  outer.route("/", app);
+  outer.notFound((context) => app.fetch(context.req.raw));
+  outer.onError((error, context) => errorAnswer(deps.log, deps.newId, error, context.req.raw));
   return { fetch: (request) => outer.fetch(request) };
 }

@@ -3,8 +3,10 @@ import type { RouteCode } from "./routing/call.ts";
 import type { ApiDeps } from "./deps.ts";
 import { hashApiKey, newApiKey } from "./access/api-key.ts";
 import { notFound } from "./tasks/code.ts";
+import { iso } from "./tasks/wire.ts";
+import type { Scope } from "@baton/contracts";
 
-type ServiceRoute = "listTools" | "listModels" | "createKey" | "revokeKey" | "health" | "live" | "ready";
+type ServiceRoute = "listTools" | "listModels" | "createKey" | "listKeys" | "revokeKey" | "health" | "live" | "ready";
 
 export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
   const alive = async () => ({ status: 200 as const, body: { status: "ok" as const, version: deps.version } });
@@ -39,6 +41,15 @@ export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
         body: { id: keyId, name: body.name, scopes, key },
         headers: { location: `/api/v1/keys/${keyId}` },
       };
+    },
+    async listKeys({ principal }) {
+      const keys = (await deps.store.listApiKeys(principal.tenantId)).map(({ keyId, name, scopes, createdAt }) => ({
+        id: keyId,
+        name,
+        scopes: [...scopes] as Scope[],
+        createdAt: iso(createdAt),
+      }));
+      return { status: 200, body: { keys } };
     },
     async revokeKey({ principal, params }) {
       if (!(await deps.store.revokeApiKey(principal.tenantId, params.id))) throw notFound("API key");

@@ -5,7 +5,7 @@
  * Boundary: no I/O and no knowledge of rows; apps/api maps rows to these shapes.
  */
 export { routes } from "./routes/table.ts";
-export type { OperationId, Routes } from "./routes/table.ts";
+export type { OperationId, RouteAnswer, RouteInput, RouteOutput, RouteParsed, Routes } from "./routes/table.ts";
 export type { RouteShape } from "./routes/shape.ts";
 export { openApiDocument } from "./openapi/document.ts";
 export { problem } from "./wire/problem.ts";

@@ -13,6 +13,8 @@ import type { Call, RouteCode } from "../routing/call.ts";
 import { refOf } from "../tasks/creation.ts";
 import type { TaskCreation } from "../tasks/creation.ts";
 import { threadUuid } from "../tasks/thread-id.ts";
+import { taskOf } from "../tasks/code.ts";
+import { present } from "../tasks/wire.ts";
 import { said } from "./message.ts";
 import { escalationText } from "./reply-text.ts";
 import { uiStream } from "./streams.ts";
@@ -26,44 +28,45 @@ function decisionTrace({ orchestrate, confidence, reasons, offline, rule }: Deci
   };
 }
 
-async function chat(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">) {
+/** Keeps the message and starts what answers it; resolves to the task's id. */
+async function begin(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">): Promise<string> {
   const { principal, body, request, idempotency } = call;
   const { text, input } = said(body);
   const settings = creation.settingsOf(body);
-  const threadId = threadUuid(principal.tenantId, body.id);
+  const { tenantId } = principal;
+  const threadId = threadUuid(tenantId, body.id);
   const mayOrchestrate = body.toolChoice === "auto";
   const decision = mayOrchestrate
     ? await deps.decide(text, { model: settings.model, signal: request.signal })
     : undefined;
+  const messageId = body.message.id ?? deps.newId();
+  const { parts } = body.message;
+  await deps.store.appendMessage({ tenantId, threadId, messageId, role: "user", parts, ...present({ decision }) });
+  const traces = decision === undefined ? [] : [decisionTrace(decision)];
+  const intent = { principal, goal: text, input, settings, threadId, idempotency, traces };
+  const { taskId } = decision?.orchestrate === true ? await creation.goal(intent) : await creation.reply(intent);
+  return taskId;
+}
+
+/** A message that became a task is answered in its thread at once; repeating this changes nothing. */
+async function sayEscalated(deps: ApiDeps, call: Call<"chat">, taskId: string): Promise<void> {
+  const { tenantId } = call.principal;
   await deps.store.appendMessage({
-    tenantId: principal.tenantId,
-    threadId,
-    messageId: body.message.id ?? deps.newId(),
-    role: "user",
-    parts: body.message.parts,
-    ...(decision === undefined ? {} : { decision }),
-  });
-  const intent = {
-    principal,
-    goal: text,
-    input,
-    settings,
-    threadId,
-    idempotency,
-    traces: decision === undefined ? [] : [decisionTrace(decision)],
-  };
-  if (decision?.orchestrate !== true)
-    return { stream: "reply" as const, taskId: (await creation.reply(intent)).taskId };
-  const { taskId } = await creation.goal(intent);
-  await deps.store.appendMessage({
-    tenantId: principal.tenantId,
-    threadId,
+    tenantId,
+    threadId: threadUuid(tenantId, call.body.id),
     messageId: taskId,
     role: "assistant",
     parts: [{ type: "text", text: escalationText }],
     taskId,
   });
-  if (wantsEventStream(request)) return { stream: "task" as const, taskId };
+}
+
+async function chat(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">) {
+  const taskId = call.createdTaskId ?? (await begin(deps, creation, call));
+  const { kind } = await taskOf(deps, call.principal, taskId);
+  if (kind === "reply") return { stream: "reply" as const, taskId };
+  await sayEscalated(deps, call, taskId);
+  if (wantsEventStream(call.request)) return { stream: "task" as const, taskId };
   return {
     status: 202 as const,
     headers: { location: `/api/v1/tasks/${taskId}` },

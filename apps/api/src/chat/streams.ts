@@ -65,7 +65,9 @@ async function writeReply(
   watch: TaskWatch,
   signal: AbortSignal,
 ): Promise<void> {
-  await parts.start(ref.taskId);
+  // The reply lands in its thread under the id of its step.
+  const [reply] = await deps.store.listTaskSteps(ref, { kinds: ["reply"], limit: 1 });
+  await parts.start(reply?.stepId ?? ref.taskId);
   let attemptNo = 0;
   while (!signal.aborted) {
     attemptNo = await showDeltas(parts, watch, attemptNo);

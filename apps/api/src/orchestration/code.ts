@@ -46,29 +46,26 @@ type StartCall = Call<"orchestrate"> | Call<"chatOrchestrate">;
 type StatusCall = Call<"orchestration"> | Call<"chatOrchestration">;
 type CancelCall = Call<"cancelOrchestration"> | Call<"cancelChatOrchestration">;
 
-async function orchestrate(deps: ApiDeps, creation: TaskCreation, call: StartCall) {
-  const { principal, body, idempotency, request } = call;
+async function start(creation: TaskCreation, { principal, body, idempotency }: StartCall): Promise<string> {
   const settings = creation.settingsOf(body);
   const input = body.attachments === undefined ? undefined : { attachments: body.attachments };
-  const created = await creation.goal({
-    principal,
-    goal: body.goal,
-    input,
-    settings,
-    threadId: body.threadId,
-    traces: [],
-    idempotency,
-  });
-  const ref = refOf(principal, created.taskId);
+  const { goal, threadId } = body;
+  return (await creation.goal({ principal, goal, input, settings, threadId, traces: [], idempotency })).taskId;
+}
+
+async function orchestrate(deps: ApiDeps, creation: TaskCreation, call: StartCall) {
+  const { principal, request, createdTaskId } = call;
+  const taskId = createdTaskId ?? (await start(creation, call));
+  const ref = refOf(principal, taskId);
   const task = await awaitPlan(deps, ref, request.signal);
   if (task?.state === "failed" && task.totalSteps === 0) throw planFailure(task);
   const steps = task === undefined ? [] : await plannedSteps(deps.store, ref, 1_000);
   const keys = new Map(steps.map(({ stepId, key }) => [stepId, key]));
   return {
     status: 202 as const,
-    headers: { location: `/api/v1/tasks/${created.taskId}` },
+    headers: { location: `/api/v1/tasks/${taskId}` },
     body: {
-      taskId: created.taskId,
+      taskId,
       status: "queued" as const,
       strategy: {
         steps: steps.map(({ key, description, type, dependsOn }) => ({
@@ -96,15 +93,15 @@ export function orchestrationCode(
   deps: ApiDeps,
   creation: TaskCreation,
 ): Pick<RouteCode, OrchestrateRoute & keyof Routes> {
-  const start = (call: StartCall) => orchestrate(deps, creation, call);
+  const begin = (call: StartCall) => orchestrate(deps, creation, call);
   const status = async ({ principal, query }: StatusCall) => ({
     status: 200 as const,
     body: await orchestrationOf(deps.store, await taskOf(deps, principal, query.taskId)),
   });
   const stop = (call: CancelCall) => cancel(deps, call);
   return {
-    orchestrate: start,
-    chatOrchestrate: start,
+    orchestrate: begin,
+    chatOrchestrate: begin,
     orchestration: status,
     chatOrchestration: status,
     cancelOrchestration: stop,

@@ -106,7 +106,6 @@ export async function readJsonBody(request: Request): Promise<ReadBody> {
   } catch (cause) {
     throw new BatonError("invalid-json", "The body is not valid UTF-8; encode it as UTF-8.", { cause });
   }
-  if (text.trim() === "") return { bytes, value: undefined };
   const value = parse(text);
   const pointer = findUnstorable(value);
   if (pointer !== undefined) {

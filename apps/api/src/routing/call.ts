@@ -1,28 +1,22 @@
 /** What a route's code is given and what it gives back, typed by its row of the route table. */
-import type { OperationId, RouteShape, Routes } from "@baton/contracts";
+import type { OperationId, RouteAnswer, RouteParsed, Routes } from "@baton/contracts";
 import type { IdempotencyRef } from "@baton/store";
-import type { z } from "zod";
 import type { Principal } from "../access/api-key.ts";
 
-type Shape<Id extends OperationId> = Routes[Id] & RouteShape;
-type Parsed<R extends RouteShape, Part extends "params" | "query" | "body"> = R[Part] extends z.ZodType
-  ? z.output<R[Part]>
-  : undefined;
-
 export interface Call<Id extends OperationId> {
-  /** Undefined only on routes of scope `none`. */
+  /** Without tenant and scopes on routes of scope `none`. */
   readonly principal: Principal;
-  readonly params: Parsed<Shape<Id>, "params">;
-  readonly query: Parsed<Shape<Id>, "query">;
-  readonly body: Shape<Id> extends { bodyOptional: true }
-    ? Parsed<Shape<Id>, "body"> | undefined
-    : Parsed<Shape<Id>, "body">;
+  readonly params: RouteParsed<Id, "params">;
+  readonly query: RouteParsed<Id, "query">;
+  readonly body: Routes[Id] extends { readonly bodyOptional: true }
+    ? RouteParsed<Id, "body"> | undefined
+    : RouteParsed<Id, "body">;
   readonly request: Request;
   /** Set when the client sent a key; what the route creates is stored together with it. */
   readonly idempotency: IdempotencyRef | undefined;
+  /** What an earlier request with the same key created before its api process died: answer from it. */
+  readonly createdTaskId: string | undefined;
 }
-
-type JsonAnswer<R extends RouteShape> = Extract<R["answers"][number], { readonly schema: z.ZodType }>;
 
 /** A stream that can be opened again from the task alone, and so also for a repeated request. */
 export interface StreamOfTask {
@@ -31,11 +25,7 @@ export interface StreamOfTask {
 }
 
 export type Reply<Id extends OperationId> =
-  | {
-      readonly status: JsonAnswer<Shape<Id>>["status"];
-      readonly body: z.input<JsonAnswer<Shape<Id>>["schema"]>;
-      readonly headers?: Readonly<Record<string, string>>;
-    }
+  | (RouteAnswer<Id> & { readonly headers?: Readonly<Record<string, string>> })
   | StreamOfTask
   | Response;
 

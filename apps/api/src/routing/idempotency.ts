@@ -31,27 +31,31 @@ export function requestHash(url: URL, body: Uint8Array): string {
   return createHash("sha256").update(`${url.pathname}${url.search}\n`).update(body).digest("hex");
 }
 
-export interface Replayed {
-  readonly answer: Response | StreamOfTask;
-}
+export type Taken =
+  | { readonly taken: "first"; readonly createdTaskId: string | undefined }
+  | { readonly taken: "before"; readonly answer: Response | StreamOfTask };
 
 /** Takes the key, or says what it answers already. */
-export async function takeKey(store: ClientStore, ref: IdempotencyRef, hash: string): Promise<Replayed | undefined> {
-  const { start, ...rest } = await store.startIdempotent(ref, hash);
-  if (start === "first") return undefined;
-  if (start === "in-flight") {
-    throw new BatonError(
-      "idempotency-key-in-flight",
-      "The first request with this Idempotency-Key is still running; ask again in a moment.",
-    );
+export async function takeKey(store: ClientStore, ref: IdempotencyRef, hash: string): Promise<Taken> {
+  const key = await store.startIdempotent(ref, hash);
+  switch (key.start) {
+    case "first":
+      return { taken: "first", createdTaskId: undefined };
+    case "created":
+      return { taken: "first", createdTaskId: key.taskId };
+    case "replay":
+      return { taken: "before", answer: fromStored(key.answer) };
+    case "in-flight":
+      throw new BatonError(
+        "idempotency-key-in-flight",
+        "The first request with this Idempotency-Key is still running; ask again in a moment.",
+      );
+    case "reused":
+      throw new BatonError(
+        "idempotency-key-reused",
+        "This Idempotency-Key was used with another request; take a new key for a new request.",
+      );
   }
-  if (start === "reused") {
-    throw new BatonError(
-      "idempotency-key-reused",
-      "This Idempotency-Key was used with another request; take a new key for a new request.",
-    );
-  }
-  return { answer: fromStored((rest as { readonly answer: StoredAnswer }).answer) };
 }
 
 function fromStored(answer: StoredAnswer): Response | StreamOfTask {

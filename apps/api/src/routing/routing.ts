@@ -39,7 +39,13 @@ interface Reading {
 }
 
 type AnyReply = StreamOfTask | Response | { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
-type AnyCode = (call: Reading & { request: Request; idempotency: IdempotencyRef | undefined }) => Promise<AnyReply>;
+type AnyCode = (
+  call: Reading & {
+    readonly request: Request;
+    readonly idempotency: IdempotencyRef | undefined;
+    readonly createdTaskId: string | undefined;
+  },
+) => Promise<AnyReply>;
 
 function paramsOf(route: RouteShape, given: Record<string, string>): unknown {
   if (route.params === undefined) return undefined;
@@ -51,7 +57,7 @@ function paramsOf(route: RouteShape, given: Record<string, string>): unknown {
 async function bodyOf(route: RouteShape, request: Request): Promise<{ body: unknown; bytes: Uint8Array }> {
   if (route.body === undefined) return { body: undefined, bytes: new Uint8Array(0) };
   const { value, bytes } = await readJsonBody(request);
-  if (value === undefined && bytes.byteLength === 0) {
+  if (value === undefined) {
     if (route.bodyOptional) return { body: undefined, bytes };
     throw new BatonError("invalid-json", "The body is empty; send a JSON object.");
   }
@@ -90,32 +96,18 @@ async function answerOnce(
   request: Request,
   ref: IdempotencyRef,
 ): Promise<Response> {
-  const replayed = await takeKey(deps.store, ref, requestHash(new URL(request.url), reading.bytes));
-  if (replayed !== undefined) {
-    const { answer } = replayed;
-    const response = "stream" in answer ? await deps.openStream(answer, reading.principal, request) : answer;
-    response.headers.set("idempotency-replayed", "true");
-    return response;
-  }
+  const key = await takeKey(deps.store, ref, requestHash(new URL(request.url), reading.bytes));
+  if (key.taken === "before") return await replayed(deps, key.answer, reading.principal, request);
   let reply: AnyReply;
   try {
-    reply = await code({ ...reading, request, idempotency: ref });
+    reply = await code({ ...reading, request, idempotency: ref, createdTaskId: key.createdTaskId });
   } catch (error) {
-    // A task that exists keeps its key: repeating the request must not start a second one.
-    if (!(error instanceof BatonError) || error.details["taskId"] === undefined) await deps.store.dropIdempotent(ref);
-    else {
-      const problem = problemOf(error, deps.newId());
-      await deps.store.finishIdempotent(ref, {
-        status: problem.status,
-        headers: { "content-type": "application/problem+json" },
-        body: JSON.stringify(problem),
-      });
-    }
+    await keepFailure(deps, ref, error);
     throw error;
   }
   if ("stream" in reply) {
     await deps.store.finishIdempotent(ref, storedStream(reply));
-    return deps.openStream(reply, reading.principal, request);
+    return await deps.openStream(reply, reading.principal, request);
   }
   const response = plainResponse(reply);
   const body = await response.clone().text();
@@ -125,6 +117,33 @@ async function answerOnce(
     body,
   });
   return response;
+}
+
+async function replayed(
+  deps: RoutingDeps,
+  kept: Response | StreamOfTask,
+  principal: Principal,
+  request: Request,
+): Promise<Response> {
+  const response = "stream" in kept ? await deps.openStream(kept, principal, request) : kept;
+  response.headers.set("idempotency-replayed", "true");
+  return response;
+}
+
+/** A request that created a task keeps its answer, even a bad one; any other gives its key back. */
+async function keepFailure(deps: RoutingDeps, ref: IdempotencyRef, error: unknown): Promise<void> {
+  if (error instanceof BatonError && error.details["taskId"] !== undefined) {
+    const problem = problemOf(error, deps.newId());
+    const headers = { "content-type": "application/problem+json" };
+    await deps.store.finishIdempotent(ref, { status: problem.status, headers, body: JSON.stringify(problem) });
+    return;
+  }
+  try {
+    await deps.store.dropIdempotent(ref);
+  } catch (cause) {
+    // The key frees itself after a minute; the first error is the one to tell.
+    deps.log.warn("idempotency-key-kept", { route: ref.route, error: cause });
+  }
 }
 
 async function answer(
@@ -141,7 +160,7 @@ async function answer(
     const ref = { tenantId: reading.principal.tenantId, route: `${route.method} ${route.path}`, key };
     return answerOnce(deps, code, reading, request, ref);
   }
-  const reply = await code({ ...reading, request, idempotency: undefined });
+  const reply = await code({ ...reading, request, idempotency: undefined, createdTaskId: undefined });
   return "stream" in reply ? deps.openStream(reply, reading.principal, request) : plainResponse(reply);
 }
 

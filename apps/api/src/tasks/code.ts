@@ -105,7 +105,7 @@ async function listTraces(deps: ApiDeps, { principal, params, query, request }: 
 }
 
 async function download(deps: ApiDeps, { principal, params }: Call<"downloadArtifact">): Promise<Response> {
-  const found = await deps.store.readArtifact(refOf(principal, params.id), params.artifactId);
+  const found = await deps.store.readTaskArtifact(refOf(principal, params.id), params.artifactId);
   if (found === undefined) throw notFound("artifact");
   const { row, content } = found;
   const fileName = row.name.split(/[/\\]/).at(-1) ?? "artifact";
@@ -143,13 +143,10 @@ export function taskCode(
 ): Pick<RouteCode, TaskRoute & keyof Routes> {
   const { store } = deps;
   return {
-    async createTask({ principal, body, idempotency }) {
-      const task = await creation.fromBody(principal, body, idempotency);
-      return {
-        status: 202,
-        headers: { location: `/api/v1/tasks/${task.taskId}` },
-        body: { id: task.taskId, kind: task.kind, state: task.kind === "goal" ? "planning" : "pending" },
-      };
+    async createTask({ principal, body, idempotency, createdTaskId }) {
+      const taskId = createdTaskId ?? (await creation.fromBody(principal, body, idempotency)).taskId;
+      const { kind, state } = await taskOf(deps, principal, taskId);
+      return { status: 202, headers: { location: `/api/v1/tasks/${taskId}` }, body: { id: taskId, kind, state } };
     },
     listTasks: (call) => listTasks(deps, cursors, call),
     async getTask({ principal, params }) {

@@ -19,7 +19,11 @@ export function progressOf(task: Pick<TaskRow, "state" | "settledSteps" | "total
 }
 
 type Usage = Pick<TaskRow, "inputTokens" | "outputTokens" | "costUsd">;
-const usageOf = ({ inputTokens, outputTokens, costUsd }: Usage) => ({ inputTokens, outputTokens, costUsd });
+const usageOf = ({ inputTokens, outputTokens, costUsd }: Usage) => ({
+  inputTokens,
+  outputTokens,
+  costUsd: costUsd ?? null,
+});
 
 export function taskToWire(row: TaskRow): Task {
   return {

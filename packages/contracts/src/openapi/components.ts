@@ -45,6 +45,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   ToolList: service.toolList,
   ModelList: service.modelList,
   CreatedKey: service.createdKey,
+  ApiKeyList: service.apiKeyList,
   Health: service.health,
   Readiness: service.readiness,
 };

@@ -148,4 +148,5 @@ export const tools = {
 };
 export const models = { models: [{ provider: "offline", model: "extractive", offline: true, contextWindow: 100_000 }] };
 export const createdKey = { id: otherId, name: "ci", scopes: ["read", "write"], key: "baton_…" };
+export const keys = { keys: [{ id: otherId, name: "ci", scopes: ["read", "write"], createdAt: at }] };
 export const readiness = { status: "ready", checks: { store: "ok", workers: "serving" } };

@@ -1,7 +1,7 @@
 /** The routes of catalogues, keys and health. */
 import { z } from "zod";
 import { uuid } from "../wire/scalars.ts";
-import { createdKey, createKeyBody, health, modelList, readiness, toolList } from "../wire/service.ts";
+import { apiKeyList, createdKey, createKeyBody, health, modelList, readiness, toolList } from "../wire/service.ts";
 import * as example from "./examples.ts";
 import type { RouteShape } from "./shape.ts";
 
@@ -34,6 +34,17 @@ export const serviceRoutes = {
     bodyExample: { name: "ci", scopes: ["read", "write"] },
     answers: [
       { status: 201, description: "The key, shown this once.", schema: createdKey, example: example.createdKey },
+    ],
+    errors: [],
+  },
+  listKeys: {
+    method: "GET",
+    path: "/api/v1/keys",
+    tag: "keys",
+    summary: "List the API keys that work",
+    scope: "admin",
+    answers: [
+      { status: 200, description: "All of them, without their secrets.", schema: apiKeyList, example: example.keys },
     ],
     errors: [],
   },

@@ -1,0 +1,55 @@
+/** The client as one object. */
+import type { OperationId, RouteOutput, Step, Task, Trace, TraceStreamEvent } from "@baton/contracts";
+import { chat, resumeChat } from "./chat.ts";
+import type { ChatAnswer, UiPart } from "./chat.ts";
+import { followTask } from "./follow.ts";
+import type { FollowOptions } from "./follow.ts";
+import { allSteps, allTasks, allTraces } from "./pages.ts";
+import { request, send } from "./request.ts";
+import type { ClientOptions, RequestInput, RequestOptions } from "./request.ts";
+
+type Body<Id extends OperationId> = NonNullable<RequestInput<Id>["body"]>;
+
+export interface DownloadedArtifact {
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+}
+
+export interface BatonClient {
+  /** Any route of the table, typed by it. */
+  request<Id extends OperationId>(id: Id, input: RequestInput<Id>): Promise<RouteOutput<Id>>;
+  createTask(body: Body<"createTask">, options?: RequestOptions): Promise<RouteOutput<"createTask">>;
+  getTask(id: string, options?: RequestOptions): Promise<Task>;
+  cancelTask(id: string, reason?: string): Promise<RouteOutput<"cancelTask">>;
+  /** Newest first. */
+  tasks(query?: Parameters<typeof allTasks>[1], signal?: AbortSignal): AsyncIterable<Task>;
+  /** In the order of the plan. */
+  steps(taskId: string, query?: Parameters<typeof allSteps>[2], signal?: AbortSignal): AsyncIterable<Step>;
+  traces(taskId: string, after?: number, signal?: AbortSignal): AsyncIterable<Trace>;
+  /** Traces and live messages as they come, over broken connections, until the task is over. */
+  follow(taskId: string, options?: FollowOptions): AsyncIterable<TraceStreamEvent>;
+  downloadArtifact(taskId: string, artifactId: string): Promise<DownloadedArtifact>;
+  chat(body: Body<"chat">, options?: RequestOptions): Promise<ChatAnswer>;
+  resumeChat(threadId: string, signal?: AbortSignal): Promise<AsyncIterable<UiPart> | undefined>;
+}
+
+export function createClient(options: ClientOptions): BatonClient {
+  return {
+    request: (id, input) => request(options, id, input),
+    createTask: (body, rest) => request(options, "createTask", { ...rest, body }),
+    getTask: (id, rest) => request(options, "getTask", { ...rest, params: { id } }),
+    cancelTask: (id, reason) =>
+      request(options, "cancelTask", { params: { id }, ...(reason === undefined ? {} : { body: { reason } }) }),
+    tasks: (query, signal) => allTasks(options, query, signal),
+    steps: (taskId, query, signal) => allSteps(options, taskId, query, signal),
+    traces: (taskId, after, signal) => allTraces(options, taskId, after, signal),
+    follow: (taskId, follow) => followTask(options, taskId, follow),
+    async downloadArtifact(id, artifactId) {
+      const response = await send(options, "downloadArtifact", { params: { id, artifactId } });
+      const mediaType = response.headers.get("content-type") ?? "application/octet-stream";
+      return { mediaType, content: new Uint8Array(await response.arrayBuffer()) };
+    },
+    chat: (body, rest) => chat(options, { ...rest, body }),
+    resumeChat: (threadId, signal) => resumeChat(options, threadId, signal),
+  };
+}
