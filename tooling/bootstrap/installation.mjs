@@ -80,7 +80,9 @@ function manifests(root) {
     const parent = pattern.slice(0, -2);
     return existsSync(join(root, parent)) ? readdirSync(join(root, parent)).map((name) => join(parent, name)) : [];
   });
-  return ["", ...folders.sort()].map((folder) => join(root, folder, "package.json")).filter((path) => existsSync(path));
+  return ["", ...folders.sort((one, other) => (one < other ? -1 : 1))]
+    .map((folder) => join(root, folder, "package.json"))
+    .filter((path) => existsSync(path));
 }
 
 function hasDependencies(manifest) {

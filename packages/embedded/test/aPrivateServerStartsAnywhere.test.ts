@@ -75,7 +75,7 @@ describe("a private PostgreSQL", () => {
   it("serves two that start it at the same time with one server", async () => {
     const dataDir = await dataFolder();
     const both = await Promise.all([1, 2].map(() => startPostgres({ dataDir, durable: false })));
-    expect(both.map((server) => server.attached).sort()).toEqual([false, true]);
+    expect(both.filter((server) => server.attached)).toHaveLength(1);
     expect(new Set(both.map((server) => server.url)).size).toBe(1);
     const attached = both.find((server) => server.attached);
     await attached?.stop();

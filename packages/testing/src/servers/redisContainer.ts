@@ -25,7 +25,7 @@ export async function startRedisContainer(port: number): Promise<TestRedis> {
     await container.start(inner);
     await untilRedisAnswers(port);
   };
-  const stop = async () => void (await container.stop(inner));
+  const stop = () => container.stop(inner);
   return {
     url: `redis://127.0.0.1:${port}`,
     stop,
