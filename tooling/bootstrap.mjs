@@ -12,6 +12,7 @@
  * 4. The exit code is the command's; 128 + n when signal n ended it.
  */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -72,16 +73,36 @@ function run(node, args) {
   child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
 }
 
-/** npm forwards SIGTERM; when npm itself is killed, the only sign is another parent. */
+/** npm forwards SIGTERM; when npm itself is killed, the only sign is another parent, of us or of the shell between. */
 function leaveWithNpm(leave) {
   if (!process.env.npm_lifecycle_event) return;
-  const npm = process.ppid;
+  const parent = process.ppid;
+  const npm = isShell(parent) ? parentOf(parent) : undefined;
   const watch = setInterval(() => {
-    if (process.ppid === npm) return;
+    if (process.ppid === parent && (npm === undefined || parentOf(parent) === npm)) return;
     clearInterval(watch);
     leave();
   }, 300);
   watch.unref();
+}
+
+/** Whether npm's `sh -c …` is still there; many shells replace themselves with its last command. */
+function isShell(pid) {
+  return /^\S*sh\0-c\0/.test(readIfThere(`/proc/${pid}/cmdline`));
+}
+
+function parentOf(pid) {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  return stat ? Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) : undefined;
+}
+
+/** Empty where there is no /proc. */
+function readIfThere(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 function fail(code, message) {

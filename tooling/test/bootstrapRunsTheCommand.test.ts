@@ -235,18 +235,21 @@ describe("the command", () => {
     await gone(pid);
   });
 
-  it("leaves when the npm that called the bootstrap is killed", async () => {
+  it.each([
+    ["with a shell between", '"$0" -c "\\"$1\\" tooling/bootstrap.mjs dev stay; true" & wait'],
+    ["that called it itself", '"$1" tooling/bootstrap.mjs dev stay & wait'],
+  ])("leaves when the npm %s is killed", async (_how, script) => {
     const { root, run } = await workspace();
     await run(["demo"]).ended();
-    const shell = spawn("/bin/sh", ["-c", `"$0" tooling/bootstrap.mjs dev stay & wait`, process.execPath], {
+    const npm = spawn("/bin/sh", ["-c", script, "/bin/sh", process.execPath], {
       cwd: root,
       env: { ...process.env, npm_lifecycle_event: "dev" },
       stdio: ["ignore", "pipe", "ignore"],
     });
     let output = "";
-    shell.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    npm.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     const { pid } = await vi.waitFor(() => JSON.parse(output) as Record<string, unknown>, guard);
-    shell.kill("SIGKILL");
+    npm.kill("SIGKILL");
     await gone(pid);
   });
 

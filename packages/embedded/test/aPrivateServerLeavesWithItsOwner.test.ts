@@ -36,10 +36,11 @@ it("is not attached to once its owner is dead: the next start waits for it to le
   process.kill(guard.pid, "SIGSTOP");
   program.child.kill("SIGKILL");
   await program.ended();
-  expect(await ask(url, "select 1")).toEqual(["1"]);
-  expect(await findPostgres(dataDir)).toBeUndefined();
+  const [answer, found] = [await ask(url, "select 1"), await findPostgres(dataDir)];
   const start = startPostgres({ dataDir, durable: false });
   process.kill(guard.pid, "SIGCONT");
+  expect(answer).toEqual(["1"]);
+  expect(found).toBeUndefined();
   const next = await start;
   expect(next.attached).toBe(false);
   expect(await ask(next.url, "select 1")).toEqual(["1"]);
