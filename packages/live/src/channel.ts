@@ -66,6 +66,9 @@ export class LiveChannel implements LivePort {
   #follow(topic: string): Promise<void> {
     return this.#transport.follow(topic, {
       onEntries: (named, entries) => this.#fanOut(named, entries),
+      onLost: () => {
+        for (const subscription of this.#subscriptions()) subscription.hold();
+      },
       onGap: () => this.#closeGap(),
     });
   }
@@ -74,8 +77,12 @@ export class LiveChannel implements LivePort {
     for (const subscription of this.#followed.get(topic) ?? []) subscription.receive(entries);
   }
 
+  #subscriptions(): Subscription[] {
+    return [...this.#followed.values()].flatMap((followers) => [...followers]);
+  }
+
   #closeGap(): void {
-    for (const subscription of [...this.#followed.values()].flatMap((followers) => [...followers])) {
+    for (const subscription of this.#subscriptions()) {
       // It tries until it succeeds or the subscriber leaves, and reports by itself.
       void subscription.catchUp(() => this.#follow(subscription.topic));
     }
@@ -95,8 +102,7 @@ export class LiveChannel implements LivePort {
 
   async close(): Promise<void> {
     await withinPatience(this.#publisher.flush());
-    const subscriptions = [...this.#followed.values()].flatMap((followers) => [...followers]);
-    for (const subscription of subscriptions) subscription.leave();
+    for (const subscription of this.#subscriptions()) subscription.leave();
     this.#followed.clear();
     await withinPatience(this.#transport.close());
   }

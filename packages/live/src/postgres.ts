@@ -54,11 +54,16 @@ export interface PostgresLiveStore {
   /** Parallel lists: the n-th payload goes to the n-th topic. */
   append(topics: readonly string[], payloads: readonly string[]): Promise<void>;
   replay(topic: string, after: string | undefined, limit: number): Promise<readonly Entry[]>;
-  /**
-   * Listens until closed, on a connection that comes back by itself. `onGap` is called when it listens again
-   * after it was lost.
-   */
-  listen(channel: string, onPayload: (payload: string) => void, onGap: () => void): Promise<{ close(): Promise<void> }>;
+  /** Listens until closed, on a connection that comes back by itself; rejects when the first one fails. */
+  listen(channel: string, listener: LiveListener): Promise<{ close(): Promise<void> }>;
+}
+
+export interface LiveListener {
+  onPayload(payload: string): void;
+  /** The connection is gone. Always before a payload of the next one: those may arrive in one packet with LISTEN's answer. */
+  onLost(): void;
+  /** LISTEN is confirmed on a new connection. */
+  onBack(): void;
 }
 
 export interface PostgresLiveOptions {
@@ -78,6 +83,8 @@ class PostgresTransport implements Transport {
   readonly #store: PostgresLiveStore;
   readonly #topics = new Set<string>();
   #listening: Promise<{ close(): Promise<void> }> | undefined;
+  /** Open while the connection is lost. */
+  #away: PromiseWithResolvers<void> | undefined;
 
   constructor(store: PostgresLiveStore) {
     this.#store = store;
@@ -98,18 +105,26 @@ class PostgresTransport implements Transport {
     this.#topics.add(topic);
     this.#listening ??= this.#listen(sink);
     await this.#listening;
+    await this.#away?.promise;
   }
 
   async #listen(sink: Sink): Promise<{ close(): Promise<void> }> {
     try {
-      return await this.#store.listen(
-        notifyChannel,
-        (notification) => {
+      return await this.#store.listen(notifyChannel, {
+        onPayload: (notification) => {
           const [topic = "", cursor = "", payload = ""] = notification.split("\n");
           if (this.#topics.has(topic)) sink.onEntries(topic, [{ cursor, payload }]);
         },
-        () => sink.onGap(),
-      );
+        onLost: () => {
+          this.#away ??= Promise.withResolvers();
+          sink.onLost();
+        },
+        onBack: () => {
+          this.#away?.resolve();
+          this.#away = undefined;
+          sink.onGap();
+        },
+      });
     } catch (error) {
       this.#listening = undefined;
       throw error;

@@ -108,7 +108,7 @@ class RedisTransport implements Transport {
       sink.onEntries(channel.slice(this.#prefix.length), entriesOf(message));
     });
     subscriber.on("ready", () => {
-      // A gap's catching up subscribes each topic again before it reads.
+      // Catching up subscribes each topic again before it reads, so nothing arrives that should have waited.
       if (!isFirst) sink.onGap();
       isFirst = false;
     });

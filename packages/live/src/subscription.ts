@@ -41,6 +41,12 @@ export class Subscription {
     else this.#waiting.push(...entries);
   }
 
+  /** Delivers nothing until the next `catchUp`: something may be missing before it. */
+  hold(): void {
+    this.#round += 1;
+    this.#waiting ??= [];
+  }
+
   /** Reads the replay after the last delivered message; `follow` resolves when the topic is followed. */
   async catchUp(follow: () => Promise<void>): Promise<void> {
     const round = ++this.#round;

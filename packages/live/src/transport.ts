@@ -14,7 +14,9 @@ export interface Batch {
 
 export interface Sink {
   onEntries(topic: string, entries: readonly Entry[]): void;
-  /** The connection was away and follows again: what was sent meanwhile has to be read from the replay. */
+  /** The connection is gone: what arrives before `onGap` has to wait. */
+  onLost(): void;
+  /** The connection follows again: what was sent meanwhile has to be read from the replay. */
   onGap(): void;
 }
 

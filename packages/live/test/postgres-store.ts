@@ -1,7 +1,7 @@
 /** The statements that src/postgres.ts asks of the store, on a plain client. */
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import type { PostgresLiveStore } from "@baton/live";
+import type { LiveListener, PostgresLiveStore } from "@baton/live";
 
 export const schema = `
 create unlogged table live_message (
@@ -45,7 +45,7 @@ export function plainStore(url: string, onError: (error: Error) => void): Postgr
     async replay(topic, after, limit) {
       return (await pool.query<{ cursor: string; payload: string }>(replay, [topic, after ?? null, limit])).rows;
     },
-    listen: (channel, onPayload, onGap) => listen(url, channel, onPayload, onGap, onError),
+    listen: (channel, listener) => listen(url, channel, listener, onError),
     end: () => pool.end(),
   };
 }
@@ -53,8 +53,7 @@ export function plainStore(url: string, onError: (error: Error) => void): Postgr
 async function listen(
   url: string,
   channel: string,
-  onPayload: (payload: string) => void,
-  onGap: () => void,
+  listener: LiveListener,
   onError: (error: Error) => void,
 ): Promise<{ close(): Promise<void> }> {
   let client: pg.Client | undefined;
@@ -63,10 +62,13 @@ async function listen(
   async function connect(): Promise<void> {
     const next = new pg.Client({ connectionString: url, application_name: "baton-live-follower" });
     next.on("error", onError);
-    next.on("notification", ({ payload }) => onPayload(payload ?? ""));
+    next.on("notification", ({ payload }) => listener.onPayload(payload ?? ""));
     await next.connect();
     await next.query(`listen ${channel}`);
-    next.once("end", () => void reconnect());
+    next.once("end", () => {
+      listener.onLost();
+      void reconnect();
+    });
     client = next;
   }
 
@@ -74,7 +76,7 @@ async function listen(
     while (!isClosed) {
       try {
         await connect();
-        onGap();
+        listener.onBack();
         return;
       } catch (error) {
         onError(error as Error);

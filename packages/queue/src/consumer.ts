@@ -56,9 +56,7 @@ class PoolConsumer implements QueueConsumer {
   }
 
   async start(startMs: number): Promise<void> {
-    await within(startMs, this.#worker.waitUntilReady(), () => {
-      throw new Error(`no answer within ${startMs} ms`);
-    });
+    await within(startMs, this.#worker.waitUntilReady());
     // The loop reports its own errors and ends with close().
     void this.#worker.run();
   }

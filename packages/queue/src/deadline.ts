@@ -1,12 +1,18 @@
 /** Time limits around calls to a backend that may never answer. */
 
 /**
- * The promise's own outcome, or `late()`'s when it takes longer than `limitMs`.
+ * The promise's own outcome, or `late()`'s (an error, unless given) when it takes longer than `limitMs`.
  *
  * After the timer the event loop polls once more before `late` decides: when the process itself was
  * busy for longer than the limit, the answer may already lie in the socket.
  */
-export async function within<T>(limitMs: number, promise: Promise<T>, late: () => T | Promise<T>): Promise<T> {
+export async function within<T>(
+  limitMs: number,
+  promise: Promise<T>,
+  late: () => T | Promise<T> = () => {
+    throw new Error(`no answer within ${limitMs} ms`);
+  },
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<T>((resolve, reject) => {
     timer = setTimeout(() => {

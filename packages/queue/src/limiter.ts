@@ -51,11 +51,7 @@ export function createRedisLimiter(options: RedisLimiterOptions): RateLimiter {
 
   async function ask(key: string, { max, durationMs }: RateLimit): Promise<number> {
     const answer = connection.eval(script, 1, `${prefix}:limit:${key}`, max, durationMs);
-    return Number(
-      await within(answerMs, answer, () => {
-        throw new Error("no answer in time");
-      }),
-    );
+    return Number(await within(answerMs, answer));
   }
 
   async function wait(key: string, limit: RateLimit, signal: AbortSignal): Promise<void> {

@@ -89,9 +89,7 @@ export class BullQueue implements QueuePort {
     const { kind } = this.#backend;
     if (!this.#backend.isReachable()) throw unavailable(kind, consequence);
     try {
-      return await within(answerMs + messageCount * answerMsPerMessage, call(), () => {
-        throw new Error("no answer in time");
-      });
+      return await within(answerMs + messageCount * answerMsPerMessage, call());
     } catch (cause) {
       throw unavailable(kind, consequence, cause);
     }
