@@ -36,6 +36,7 @@ export const errorCodes = {
   "offline-cannot-plan": { status: 422, exit: 65, title: "The offline model cannot plan this goal" },
   "offline-cannot-answer": { status: 422, exit: 65, title: "The offline model cannot answer this" },
   "planning-failed": { status: 422, exit: 65, title: "No valid plan was found" },
+  "gave-up": { status: 422, exit: 65, title: "The goal cannot be reached" },
   "output-invalid": { status: 422, exit: 65, title: "The model's output does not match the schema" },
   "output-cut": { status: 502, exit: 75, title: "The model's output was cut off" },
   "context-too-large": { status: 422, exit: 65, title: "The context does not fit the window" },

@@ -36,6 +36,7 @@ export const outcomeOfCode = {
   "offline-cannot-plan": "fail",
   "offline-cannot-answer": "fail",
   "planning-failed": "fail",
+  "gave-up": "fail",
   "output-invalid": "fail",
   "output-cut": "retry",
   "context-too-large": "fail",

@@ -1,0 +1,6 @@
+export { createBudget } from "./budget.ts";
+export type { Budget } from "./budget.ts";
+export { batchesOf } from "./pieces.ts";
+export { condenseMaterial, summarizePrompt, summarySoFar } from "./summary.ts";
+export type { CondenseRequest, ContextSummary } from "./summary.ts";
+export { renderMaterial } from "./rendering.ts";

@@ -1,0 +1,33 @@
+/** What an attempt hands to the decisions: its task's settings, its calls and its trace rows. */
+import type { EngineStore, ModelPort, PerformContext, ToolPort, ToolSummary } from "@baton/core/ports";
+import type { TaskSettings } from "@baton/core/task";
+import type { ModelOptions } from "../model/access.ts";
+
+export interface PerformerParts {
+  readonly models: ModelPort;
+  readonly tools: Pick<ToolPort, "list">;
+  readonly store: Pick<EngineStore, "settledOutputs" | "threadMessages">;
+  readonly newId: () => string;
+  /** The pool of the steps that a plan adds. */
+  readonly pool: string;
+}
+
+/** The key of the step that plans a goal: a plan's own step of that name would be a second row with the same key. */
+export const reservedIds: ReadonlySet<string> = new Set(["plan"]);
+
+export function modelOptionsOf(context: PerformContext, models: ModelPort): ModelOptions {
+  const { settings } = context.step.task;
+  return {
+    models,
+    model: settings.model,
+    contextWindowLimit: settings.contextWindowLimit,
+    signal: context.signal,
+    trace: context.trace,
+    generate: context.generate,
+  };
+}
+
+export function allowedTools(tools: Pick<ToolPort, "list">, settings: TaskSettings): readonly ToolSummary[] {
+  const allowed = settings.tools === undefined ? undefined : new Set(settings.tools);
+  return tools.list().filter(({ name }) => allowed === undefined || allowed.has(name));
+}
