@@ -13,42 +13,8 @@ import type { Batch, Entry, Sink, Transport } from "./transport.ts";
 import { replayCount } from "./transport.ts";
 
 /**
- * What the store does for the live channel, each call in a transaction of its own. The statements:
- *
- * ```sql
- * create unlogged table live_message (
- *   topic text not null, cursor bigint not null, payload text not null,   -- text: jsonb refuses \u0000 and grows in print
- *   created_at timestamptz not null default clock_timestamp(), primary key (topic, cursor));
- * create index live_message_created_at on live_message (created_at);     -- pruned after 10 minutes
- *
- * create function append_live(p_topics text[], p_payloads text[]) returns void language plpgsql as $$
- * declare
- *   entry record;
- *   now_us bigint;
- * begin
- *   perform pg_advisory_xact_lock(key) from (
- *     select distinct hashtextextended('live:' || topic, 0) as key from unnest(p_topics) as topic order by key) as keys;
- *   now_us := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
- *   for entry in
- *     insert into live_message (topic, cursor, payload)
- *     select given.topic, greatest(newest.cursor, now_us) + given.no, given.payload
- *       from unnest(p_topics, p_payloads) with ordinality as given (topic, payload, no)
- *      cross join lateral (
- *        select coalesce(max(m.cursor), 0) as cursor from live_message m where m.topic = given.topic) as newest
- *      order by given.no
- *     returning topic, cursor, payload
- *   loop
- *     perform pg_notify('baton_live', entry.topic || E'\n' || entry.cursor || E'\n' || entry.payload);
- *   end loop;
- * end $$;
- *
- * -- replay: $1 topic, $2 after or null, $3 limit
- * select cursor::text, payload from (
- *   select cursor, payload from live_message
- *    where topic = $1 and cursor > coalesce($2::bigint, 0) order by cursor desc limit $3) newest order by newest.cursor;
- * ```
- *
- * The clock inside the cursor keeps it rising when a crash empties the unlogged table.
+ * What the store does for the live channel, each call in a transaction of its own: append keeps the messages and
+ * notifies `baton_live` in cursor order, replay gives the newest `limit` after a cursor, oldest first.
  */
 export interface PostgresLiveStore {
   /** Parallel lists: the n-th payload goes to the n-th topic. */

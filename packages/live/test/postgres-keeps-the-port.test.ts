@@ -1,29 +1,37 @@
-import pg from "pg";
-import { liveConformance, stoppablePostgres } from "@baton/testing/conformance";
+import { randomBytes } from "node:crypto";
+import { uuidv7 } from "@baton/core";
 import { createPostgresLive } from "@baton/live";
-import { plainStore, schema } from "./postgres-store.ts";
+import { migrate, openStore } from "@baton/store";
+import { liveConformance, stoppablePostgres } from "@baton/testing/conformance";
+import pg from "pg";
 
 liveConformance("PostgreSQL", async () => {
   const server = await stoppablePostgres();
-  const query = async (text: string) => {
-    const client = new pg.Client({ connectionString: server.url });
-    await client.connect();
-    await client.query(text);
-    await client.end();
-  };
-  await query(schema);
+  await migrate(server.url);
   return {
     async open(onError) {
-      const store = plainStore(server.url, onError);
-      const live = createPostgresLive({ store, onError });
+      const store = await openStore({
+        url: server.url,
+        applicationName: "live",
+        newId: () => uuidv7(Date.now(), randomBytes(10)),
+        onError,
+        onWakeUps: () => undefined,
+      });
+      const live = createPostgresLive({ store: store.live, onError });
       const close = async () => {
         await live.close();
-        await store.end();
+        await store.close();
       };
       return { live, close };
     },
-    cutFollowers: () =>
-      query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'baton-live-follower'"),
+    cutFollowers: async () => {
+      const client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      await client.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'live-listen'",
+      );
+      await client.end();
+    },
     stop: server.stop,
     start: server.start,
     close: server.close,

@@ -232,12 +232,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     },
     listenStops: async (onStop) => {
       stopListeners.add(onStop);
-      const subscription = await listener.listen(
-        "baton_stop",
-        (payload) => onStop(JSON.parse(payload) as StopSignal),
-        // What was missed meanwhile comes with the next beat.
-        () => undefined,
-      );
+      // What is missed while the connection is away comes with the next beat.
+      const subscription = await listener.listen("baton_stop", {
+        onPayload: (payload) => onStop(JSON.parse(payload) as StopSignal),
+        onLost: () => undefined,
+        onBack: () => undefined,
+      });
       return {
         close: async () => {
           stopListeners.delete(onStop);

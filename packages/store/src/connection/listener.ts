@@ -1,53 +1,72 @@
 /**
  * The process's one LISTEN connection.
  *
- * 1. It comes back by itself; after each return `onGap` tells every subscriber that notifications may
- *    have been missed.
+ * 1. It comes back by itself. Every subscriber hears `onLost` before any payload of the next
+ *    connection, and `onBack` when LISTEN is confirmed again.
  * 2. A half-open connection is noticed within two probe intervals: the probe is a query of its own.
  */
 import pg from "pg";
 
+export interface ListenHandlers {
+  onPayload(payload: string): void;
+  onLost(): void;
+  onBack(): void;
+}
+
 export interface Listener {
-  listen(channel: string, onPayload: (payload: string) => void, onGap: () => void): Promise<{ close(): Promise<void> }>;
+  /** Rejects when the first connection fails. */
+  listen(channel: string, handlers: ListenHandlers): Promise<{ close(): Promise<void> }>;
   close(): Promise<void>;
 }
 
-interface Subscriber {
-  readonly channel: string;
-  readonly onPayload: (payload: string) => void;
-  readonly onGap: () => void;
+export interface ListenerOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  readonly onError: (error: Error) => void;
 }
 
 const probeMs = 5_000;
 
-export function openListener(options: {
-  readonly url: string;
-  readonly applicationName: string;
-  readonly onError: (error: Error) => void;
-}): Listener {
+interface Subscriber {
+  readonly channel: string;
+  readonly handlers: ListenHandlers;
+}
+
+export function openListener(options: ListenerOptions): Listener {
   const subscribers = new Set<Subscriber>();
   let client: pg.Client | undefined;
   let connecting: Promise<pg.Client> | undefined;
-  let closed = false;
-  let retry: NodeJS.Timeout | undefined;
+  let isClosed = false;
+  let comingBack: NodeJS.Timeout | undefined;
+  // Statements of one connection go one after the other: pg no longer queues them.
+  let turn: Promise<unknown> = Promise.resolve();
 
-  const lose = (lost: pg.Client, error?: Error): void => {
+  const inTurn = (on: pg.Client, text: string): Promise<unknown> => {
+    const next = turn.then(
+      () => on.query(text),
+      () => on.query(text),
+    );
+    turn = next.catch(() => undefined);
+    return next;
+  };
+
+  const lose = (lost: pg.Client): void => {
     if (client !== lost) return;
     client = undefined;
-    if (error !== undefined) options.onError(error);
-    lost.end().catch(options.onError);
-    if (!closed && subscribers.size > 0) comeBack(100);
+    for (const { handlers } of subscribers) handlers.onLost();
+    if (!isClosed) comeBack(50);
   };
 
   const comeBack = (delayMs: number): void => {
-    retry = setTimeout(() => {
+    comingBack = setTimeout(() => {
+      if (isClosed || subscribers.size === 0) return;
       connect().then(
         () => {
-          for (const subscriber of subscribers) subscriber.onGap();
+          for (const { handlers } of subscribers) handlers.onBack();
         },
         (error: Error) => {
           options.onError(error);
-          if (!closed) comeBack(Math.min(delayMs * 2, 2_000));
+          comeBack(Math.min(delayMs * 2, 2_000));
         },
       );
     }, delayMs);
@@ -56,24 +75,29 @@ export function openListener(options: {
   const open = async (): Promise<pg.Client> => {
     const fresh = new pg.Client({
       connectionString: options.url,
-      application_name: options.applicationName,
+      application_name: `${options.applicationName}-listen`,
       keepAlive: true,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: probeMs,
       query_timeout: probeMs,
     });
-    fresh.on("error", (error) => lose(fresh, error));
-    fresh.on("end", () => lose(fresh));
+    fresh.on("error", options.onError);
     fresh.on("notification", ({ channel, payload }) => {
-      for (const subscriber of subscribers) if (subscriber.channel === channel) subscriber.onPayload(payload ?? "");
+      for (const subscriber of subscribers)
+        if (subscriber.channel === channel) subscriber.handlers.onPayload(payload ?? "");
     });
     await fresh.connect();
-    client = fresh;
-    for (const channel of new Set([...subscribers].map((each) => each.channel)))
-      await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
+    for (const channel of new Set([...subscribers].map((each) => each.channel))) await inTurn(fresh, listenTo(channel));
     const probe = setInterval(() => {
-      fresh.query("select 1").catch((error: Error) => lose(fresh, error));
+      inTurn(fresh, "select 1").catch((error: Error) => {
+        options.onError(error);
+        destroy(fresh);
+      });
     }, probeMs);
-    fresh.on("end", () => clearInterval(probe));
+    fresh.once("end", () => {
+      clearInterval(probe);
+      lose(fresh);
+    });
+    client = fresh;
     return fresh;
   };
 
@@ -86,26 +110,39 @@ export function openListener(options: {
   };
 
   return {
-    listen: async (channel, onPayload, onGap) => {
-      const subscriber: Subscriber = { channel, onPayload, onGap };
+    listen: async (channel, handlers) => {
+      const subscriber: Subscriber = { channel, handlers };
+      const known = [...subscribers].some((each) => each.channel === channel);
       subscribers.add(subscriber);
-      const open = await connect();
-      await open.query(`listen ${pg.escapeIdentifier(channel)}`);
+      try {
+        const connection = await connect();
+        if (!known) await inTurn(connection, listenTo(channel));
+      } catch (error) {
+        subscribers.delete(subscriber);
+        throw error;
+      }
       return {
         close: async () => {
           subscribers.delete(subscriber);
-          const unused = ![...subscribers].some((each) => each.channel === channel);
-          if (unused && client !== undefined) await client.query(`unlisten ${pg.escapeIdentifier(channel)}`);
         },
       };
     },
     close: async () => {
-      closed = true;
-      clearTimeout(retry);
+      isClosed = true;
+      clearTimeout(comingBack);
       subscribers.clear();
       const open = client;
       client = undefined;
       await open?.end();
     },
   };
+}
+
+function listenTo(channel: string): string {
+  return `listen ${pg.escapeIdentifier(channel)}`;
+}
+
+/** A half-open connection answers no goodbye; only its socket can be dropped. */
+function destroy(client: pg.Client): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }

@@ -1,6 +1,6 @@
 /** What the live channel needs of PostgreSQL; see appendLive.sql. */
 import type { Connections } from "../connection/pools.ts";
-import type { Listener } from "../connection/listener.ts";
+import type { ListenHandlers, Listener } from "../connection/listener.ts";
 
 export interface LiveEntryRow {
   readonly cursor: string;
@@ -10,7 +10,7 @@ export interface LiveEntryRow {
 export interface LiveStore {
   append(topics: readonly string[], payloads: readonly string[]): Promise<void>;
   replay(topic: string, after: string | undefined, limit: number): Promise<readonly LiveEntryRow[]>;
-  listen(channel: string, onPayload: (payload: string) => void, onGap: () => void): Promise<{ close(): Promise<void> }>;
+  listen(channel: string, handlers: ListenHandlers): Promise<{ close(): Promise<void> }>;
 }
 
 export function createLiveStore(connections: Connections, listener: Listener): LiveStore {
@@ -27,6 +27,6 @@ export function createLiveStore(connections: Connections, listener: Listener): L
          order by newest.cursor`,
         [topic, after ?? null, limit],
       ),
-    listen: (channel, onPayload, onGap) => listener.listen(channel, onPayload, onGap),
+    listen: (channel, handlers) => listener.listen(channel, handlers),
   };
 }
