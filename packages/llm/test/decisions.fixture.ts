@@ -99,4 +99,7 @@ export const nearMisses: readonly string[] = [
   "## Open decisions",
   "| Topic | Decision |\n|---|---|\n| Search | tbd |",
   "The queue is chosen by its label, and the worker by its pool.",
+  "# Decisions\n\nThis function answers named questions with a model.",
+  "## Resolution\n\nThe resolution is given as width and height.",
+  "Outcome: the step fails with an error.",
 ];

@@ -29,9 +29,9 @@ const statements: readonly RegExp[] = [
 ];
 
 const labelled =
-  /^\W*(?:decisions?|decided|resolution|resolved|agreed|outcome|verdict|rejected(?: options?| alternatives?)?|chosen(?: option)?|entscheidung(?:en)?|beschl(?:uss|üsse)|décisions?|decisión|decisiones|決定|决定)(?:\s+(?:made|taken|outcome|\(?\d{4}-\d\d-\d\d\)?|#?\d+))?\s*\W{0,3}[:：]/i;
+  /^\W*(?:decisions?|decided|resolved|agreed|rejected(?: options?| alternatives?)?|chosen(?: option)?|entscheidung(?:en)?|beschl(?:uss|üsse)|décisions?|decisión|decisiones|決定|决定)(?:\s+(?:made|taken|outcome|\(?\d{4}-\d\d-\d\d\)?|#?\d+))?\s*\W{0,3}[:：]/i;
 const headings =
-  /^\W*(?:[\d.]+\s*)?(?:the |our |key |main |final |architectural |design )?(?:decisions?(?: (?:outcome|made|taken|that follow|we made|so far|log))?|what we decided|what was decided|resolutions?|agreements?|choice|choice made|chosen(?: option| solution| approach)?|entscheidung(?:en)?|beschl(?:uss|üsse)|décisions?(?: prises?)?|decisión|decisiones|決定(?:事項)?|决定)\W*$/i;
+  /^\W*(?:[\d.]+\s*)?(?:the |our |key |main |final |architectural |design )?(?:decisions?(?: (?:outcome|made|taken|that follow|we made|so far|log))?|what we decided|what was decided|resolutions|agreements|choice|choice made|chosen(?: option| solution| approach)?|entscheidung(?:en)?|beschl(?:uss|üsse)|décisions?(?: prises?)?|decisión|decisiones|決定(?:事項)?|决定)\W*$/i;
 
 const denials: readonly RegExp[] = [
   /[?？]\W*$/,

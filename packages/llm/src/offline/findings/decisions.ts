@@ -12,8 +12,7 @@ import { type Sentence, sentencesOf } from "../text/sentences.ts";
 import { deniesDecision, hasDecisionLabel, isDecisionHeading, statesDecision } from "./decision-words.ts";
 import type { Finding } from "./finding.ts";
 
-const decisionColumn =
-  /^\W*(decisions?|decided|chosen|choice|outcome|resolution|verdict|entscheidung|beschluss|décision|decisión)\W*$/i;
+const decisionColumn = /^\W*(decisions?|decided|chosen|choice|entscheidung|beschluss|décision|decisión)\W*$/i;
 const statusColumn = /^\W*(status|state)\W*$/i;
 const settledStatus =
   /^\W*(accepted|approved|decided|adopted|rejected|agreed|angenommen|beschlossen|accepté|aceptad[oa])\b/i;
@@ -51,7 +50,9 @@ function sentencesUnderHeading(blocks: readonly Block[], index: number): number 
   const block = blocks[index];
   if (block === undefined || !isDecisionHeading(block.path.at(-1) ?? "")) return 0;
   if (block.kind === "item") return 1;
-  return block.kind === "paragraph" && blocks[index - 1]?.kind === "heading" ? 3 : 0;
+  // A page titled "Decisions" may be about deciding: below a title only its list counts.
+  const above = blocks[index - 1];
+  return block.kind === "paragraph" && above?.kind === "heading" && above.level !== 1 ? 3 : 0;
 }
 
 /** More than a label or a pointer, and neither a question nor a denial. */
