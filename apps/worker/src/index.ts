@@ -1,1 +1,2 @@
-export {};
+export { createWorker } from "./worker.ts";
+export type { Worker, WorkerOptions } from "./worker.ts";

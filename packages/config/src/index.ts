@@ -1,5 +1,7 @@
 export { effectiveConfig } from "./effective.ts";
 export type { EffectiveSetting } from "./effective.ts";
+export { modelSettings, requireDatabaseUrl } from "./models.ts";
+export type { ModelSettings } from "./models.ts";
 export { loadConfig } from "./load.ts";
 export type { ConfigPlace, LoadedConfig } from "./load.ts";
 export type { Config } from "./schema.ts";

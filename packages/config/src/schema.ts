@@ -12,7 +12,7 @@ const port = z.int().min(0).max(65_535);
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, "a URL like postgres://user:password@host:5432/name");
 const redisUrl = z.string().regex(/^rediss?:\/\//, "a URL like redis://host:6379");
 const httpUrl = z.string().regex(/^https?:\/\//, "a URL like https://host/v1");
-const modelName = z.string().regex(/^[^/\s]+\/\S+$/, 'provider and model, like "anthropic/claude-sonnet-4-5"');
+const modelName = z.string().regex(/^[^/\s]+\/\S+$/, 'provider and model, like "anthropic/claude-sonnet-5-5"');
 
 export const day = 86_400_000;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BatonError } from "@baton/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { effectiveConfig, loadConfig } from "../src/index.ts";
+import { effectiveConfig, loadConfig, modelSettings, requireDatabaseUrl } from "../src/index.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -127,5 +127,33 @@ describe("the effective configuration", () => {
       variable: "BATON_CONCURRENCY",
     });
     expect(JSON.stringify(settings)).not.toMatch(/hidden|sk-|:pw@/);
+  });
+});
+
+describe("the models", () => {
+  const settings = (env: Record<string, string> = {}) => modelSettings(load(env).config);
+
+  test("are offline until somebody names a provider", () => {
+    expect(settings({ BATON_OFFLINE_LATENCY_MS: "40" })).toEqual({
+      providers: { openaiCompatible: [], offline: { latencyMs: 40 } },
+      defaultModel: { provider: "offline", model: "offline-rules" },
+    });
+  });
+
+  test("default to Anthropic with a key, and to the first server without one", () => {
+    write(
+      "baton.toml",
+      '[[models.openaiCompatible]]\nname = "local"\nbaseUrl = "http://127.0.0.1:1/v1"\nmodels = ["a", "b"]\n',
+    );
+    expect(settings().defaultModel).toEqual({ provider: "local", model: "a" });
+    const keyed = settings({ ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: "http://127.0.0.1:2" });
+    expect(keyed.defaultModel.provider).toBe("anthropic");
+    expect(keyed.providers.anthropic).toEqual({ apiKey: "k", baseUrl: "http://127.0.0.1:2" });
+    expect(settings({ BATON_MODEL: "local/team/b" }).defaultModel).toEqual({ provider: "local", model: "team/b" });
+  });
+
+  test("a database nobody named is never guessed", () => {
+    expect(() => requireDatabaseUrl(load().config)).toThrow("DATABASE_URL");
+    expect(requireDatabaseUrl(load({ DATABASE_URL: "postgres://h/db" }).config)).toBe("postgres://h/db");
   });
 });

@@ -22,8 +22,10 @@ export const metrics: Readonly<Record<string, string>> = {
   baton_backlog_oldest_ready_ms: "Age of the oldest ready step of a pool",
   baton_queue_waiting: "Wake-ups on the queue that nobody took yet",
   baton_queue_active: "Wake-ups that a worker holds",
+  baton_sessions_lost_total: "Sessions of this process that lost their lease",
+  baton_session_open: "1 while this process holds a session",
   baton_slots: "Slots of this process per pool",
   baton_slots_busy: "Slots of this process in use, abandoned attempts included",
   baton_event_loop_lag_ms: "Longest delay of the event loop since the last measurement",
-  baton_connection_errors_total: "Connection trouble, by component",
+  baton_connection_errors_total: "Connection trouble, by part",
 };
