@@ -8,7 +8,7 @@ export { routes } from "./routes/table.ts";
 export type { OperationId, RouteAnswer, RouteInput, RouteOutput, RouteParsed, Routes } from "./routes/table.ts";
 export type { RouteShape } from "./routes/shape.ts";
 export { openApiDocument } from "./openapi/document.ts";
-export { problem } from "./wire/problem.ts";
+export { exitCodeOf, problem } from "./wire/problem.ts";
 export type { Problem } from "./wire/problem.ts";
 export type { Scope } from "./wire/scalars.ts";
 export { statusOfStep, statusOfTask } from "./wire/statuses.ts";

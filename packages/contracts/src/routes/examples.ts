@@ -5,14 +5,16 @@ const otherId = "019abc00-0000-7000-8000-000000000003";
 const at = "2026-11-20T12:00:00.000Z";
 
 export const createTaskBody = {
-  goal: "Count the words of two texts",
+  goal: "Say what the Markdown files are about",
   plan: {
     steps: [
       { id: "find", type: "tool", tool: "files.list", arguments: { pattern: "**/*.md" } },
       {
         id: "sum",
         type: "llm",
-        prompt: { $cel: "'Summarise: ' + string(size(steps.find.output.files))" },
+        prompt: {
+          $cel: "'Say in one sentence what these files are about: ' + steps.find.output.files.map(f, f.path).join(', ')",
+        },
         depends_on: ["find"],
       },
     ],
@@ -22,7 +24,7 @@ export const createdTask = { id: taskId, kind: "plan", state: "pending" };
 export const task = {
   id: taskId,
   kind: "plan",
-  goal: "Count the words of two texts",
+  goal: "Say what the Markdown files are about",
   state: "running",
   intent: "none",
   settings: {

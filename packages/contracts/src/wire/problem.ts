@@ -22,3 +22,8 @@ export const problem = z.strictObject({
   taskId: z.string().optional().meta({ description: "Set when the request did create a task." }),
 });
 export type Problem = z.infer<typeof problem>;
+
+/** What the command line ends with for a code; 70 (internal) for one it does not know. */
+export function exitCodeOf(code: string): number {
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode].exit : errorCodes.internal.exit;
+}

@@ -13,6 +13,8 @@ export interface TestDatabase {
   readonly adminUrl: string;
   /** Rows per table of the schema baton, as the superuser sees them: equal before and after means nothing was written. */
   rowCounts(): Promise<Readonly<Record<string, number>>>;
+  /** A second tenant, for tests of what one may see of another. */
+  addTenant(tenantId: string): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
     return {
       url: urlOf(serverUrl, name, "baton_app"),
       adminUrl: urlOf(serverUrl, name),
+      addTenant: (tenantId) => addTenant(urlOf(serverUrl, name), tenantId),
       rowCounts: () => rowCounts(urlOf(serverUrl, name)),
       drop: async () => {
         const client = new pg.Client({ connectionString: serverUrl });
@@ -42,6 +45,16 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
     };
   } finally {
     await admin.end();
+  }
+}
+
+async function addTenant(adminUrl: string, tenantId: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    await client.query("insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]);
+  } finally {
+    await client.end();
   }
 }
 

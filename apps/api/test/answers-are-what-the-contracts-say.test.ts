@@ -1,0 +1,342 @@
+import { readFileSync } from "node:fs";
+import { problem, routes } from "@baton/contracts";
+import type { OperationId, RouteShape } from "@baton/contracts";
+import { defaultTenantId } from "@baton/core";
+import type { ClaimedStep, WakeUp } from "@baton/core/ports";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { createInstallation, newId } from "./installation.ts";
+import type { Installation } from "./installation.ts";
+
+let at: Installation;
+beforeAll(async () => {
+  at = await createInstallation(inject("postgresUrl"), { planWaitMs: 50 });
+  await at.store.openSession({
+    pools: ["default", "interactive"],
+    slots: 10,
+    tools: [],
+    version: "test",
+    role: "worker",
+    beatMs: 1_000,
+    leaseMs: 30_000,
+  });
+});
+afterAll(() => at?.close());
+
+const answered = new Set<OperationId>();
+
+/** Calls a route and holds its answer against the route table. */
+async function ask(
+  id: OperationId,
+  given: { params?: Record<string, string>; query?: string; body?: unknown; headers?: Record<string, string> } = {},
+) {
+  const route: RouteShape = routes[id];
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => given.params?.[name] ?? "");
+  const response = await at.call(route.method, `${path}${given.query ?? ""}`, given);
+  const answer = route.answers.find(({ status, schema }) => status === response.status && schema !== undefined);
+  const text = await response.text();
+  if (response.headers.get("content-type")?.startsWith("application/problem+json")) throw new Error(`${id}: ${text}`);
+  expect(
+    route.answers.map(({ status }) => status),
+    `${id}: ${text}`,
+  ).toContain(response.status);
+  answered.add(id);
+  if (answer?.schema === undefined || !response.headers.get("content-type")?.startsWith("application/json"))
+    return text as never;
+  const value = JSON.parse(text) as unknown;
+  expect(answer.schema.safeParse(value).error, `${id}: ${text}`).toBeUndefined();
+  // biome-ignore lint/suspicious/noExplicitAny: what each test reads of it was just checked
+  return value as any;
+}
+
+async function perform(wakeUp: WakeUp, output: unknown): Promise<void> {
+  let step: ClaimedStep | undefined = await at.store.claimStep(wakeUp);
+  while (step !== undefined) {
+    const outcome = { outcome: "completed" as const, outputJson: JSON.stringify(output), deadEdges: [] };
+    step = (
+      await at.store.settleAttempt({ ref: step.ref, attemptNo: step.attemptNo, outcome, traces: [], mayContinue: true })
+    ).continuation;
+  }
+}
+
+/** What the store handed over, or what its pump would dispatch now. */
+async function wakeUpOf(taskId: string): Promise<WakeUp> {
+  for (const pool of ["default", "interactive"]) {
+    at.wakeUps.push(...(await at.store.dispatchSteps({ pool, room: 1_000, queueWaiting: 1_000 })));
+  }
+  return at.wakeUps.find((wakeUp) => wakeUp.taskId === taskId) as WakeUp;
+}
+
+const claim = async (taskId: string): Promise<ClaimedStep> =>
+  (await at.store.claimStep(await wakeUpOf(taskId))) as ClaimedStep;
+
+const plan = {
+  steps: [
+    { id: "a", type: "tool", tool: "clock.now" },
+    { id: "b", type: "llm", prompt: "x", depends_on: ["a"] },
+  ],
+  result: { $cel: "steps.b.output.text" },
+};
+
+describe("a task over HTTP", () => {
+  it("is created from a plan, read back in every view, and ends with its result", async () => {
+    const { id } = await ask("createTask", {
+      body: { plan, goal: "two steps", input: { n: 1 }, threadId: "a thread" },
+    });
+    expect(await ask("getTask", { params: { id } })).toMatchObject({
+      kind: "plan",
+      goal: "two steps",
+      input: { n: 1 },
+      totalSteps: 2,
+      progress: 0,
+      state: "pending",
+    });
+    expect((await ask("whyTask", { params: { id } })).waits.length).toBeGreaterThan(0);
+    const { steps } = await ask("listTaskSteps", { params: { id } });
+    expect(steps.map(({ key, dependsOn }: { key: string; dependsOn: string[] }) => [key, dependsOn])).toEqual([
+      ["a", []],
+      ["b", ["a"]],
+    ]);
+
+    await perform(await wakeUpOf(id), { text: "the end" });
+    expect(await ask("getTask", { params: { id } })).toMatchObject({
+      state: "completed",
+      progress: 100,
+      result: "the end",
+      settledSteps: 2,
+    });
+    expect(await ask("whyTask", { params: { id } })).toEqual({ state: "completed", waits: [] });
+    expect((await ask("listTaskSteps", { params: { id } })).steps[1]).toMatchObject({
+      state: "completed",
+      output: { text: "the end" },
+    });
+    const { traces } = await ask("listTaskTraces", { params: { id }, query: "?limit=200" });
+    expect(traces.map(({ no }: { no: number }) => no)).toEqual(traces.map((_: unknown, index: number) => index + 1));
+    expect(await ask("listTaskTraces", { params: { id }, query: "?limit=2&after=1" })).toMatchObject({
+      traces: [{ no: 2 }, { no: 3 }],
+      nextAfter: 3,
+    });
+    await ask("listCheckpoints", { params: { id } });
+  });
+
+  it("pages steps and tasks by cursor: every one once, in order", async () => {
+    const steps = Array.from({ length: 7 }, (_, index) => ({ id: `s${index}`, type: "tool", tool: "clock.now" }));
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++)
+      ids.unshift((await ask("createTask", { body: { plan: { steps }, threadId: "paging" } })).id);
+    const keys: string[] = [];
+    for (let query = "?limit=3"; query !== ""; ) {
+      const page = await ask("listTaskSteps", { params: { id: ids[0] as string }, query });
+      keys.push(...page.steps.map(({ key }: { key: string }) => key));
+      query = page.nextCursor === null ? "" : `?limit=3&cursor=${page.nextCursor}`;
+    }
+    expect(keys).toEqual(steps.map(({ id }) => id));
+    const found: string[] = [];
+    for (let query = "?limit=2&threadId=paging"; query !== ""; ) {
+      const page = await ask("listTasks", { query });
+      found.push(...page.tasks.map(({ id }: { id: string }) => id));
+      query = page.nextCursor === null ? "" : `?limit=2&threadId=paging&cursor=${page.nextCursor}`;
+    }
+    expect(found).toEqual([...ids].sort().reverse());
+    const { nextCursor } = await ask("listTasks", { query: "?limit=2&threadId=paging" });
+    const other = await at.call("GET", `/api/v1/tasks?limit=2&threadId=other&cursor=${nextCursor}`);
+    expect(problem.parse(await other.json()).code).toBe("invalid-cursor");
+    expect((await ask("listTasks", { query: "?state=completed,failed&kind=goal" })).tasks).toEqual([]);
+  });
+
+  it("obeys pause, resume, cancel, and says 409 where the state does not allow it", async () => {
+    const { id } = await ask("createTask", { body: { plan } });
+    expect(await ask("pauseTask", { params: { id } })).toEqual({ id, state: "paused", changed: true });
+    expect(await ask("pauseTask", { params: { id }, body: {} })).toMatchObject({ changed: false });
+    expect(await ask("resumeTask", { params: { id } })).toMatchObject({ changed: true });
+    expect(await ask("cancelTask", { params: { id }, body: { reason: "enough" } })).toEqual({
+      id,
+      state: "cancelled",
+      changed: true,
+    });
+    const refused = await at.call("POST", `/api/v1/tasks/${id}/resume`);
+    expect({ status: refused.status, code: problem.parse(await refused.json()).code }).toEqual({
+      status: 409,
+      code: "illegal-transition",
+    });
+  });
+
+  it("that failed is retried", async () => {
+    const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
+    const step = await claim(id);
+    const error = { code: "tool-failed", message: "no", causes: [] };
+    await at.store.settleAttempt({
+      ref: step.ref,
+      attemptNo: step.attemptNo,
+      outcome: { outcome: "exhausted", error },
+      traces: [],
+      mayContinue: false,
+    });
+    expect(await ask("getTask", { params: { id } })).toMatchObject({
+      state: "failed",
+      lastError: { code: "tool-failed" },
+    });
+    expect((await ask("retryTask", { params: { id } })).changed).toBe(true);
+  });
+
+  it("hands out its artifacts as downloads that no browser runs", async () => {
+    const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
+    const step = await claim(id);
+    const content = new TextEncoder().encode("<script>alert(1)</script>");
+    const saved = await at.store.saveArtifact(step.ref, { name: "ü/re port.html", mediaType: "text/html", content });
+    const { artifacts } = await ask("listArtifacts", { params: { id } });
+    expect(artifacts).toMatchObject([{ id: saved.artifactId, mediaType: "text/html", sizeBytes: content.byteLength }]);
+    const download = await at.call("GET", `/api/v1/tasks/${id}/artifacts/${saved.artifactId}`);
+    expect(await download.text()).toBe("<script>alert(1)</script>");
+    expect(download.headers.get("content-disposition")).toBe("attachment; filename*=UTF-8''re%20port.html");
+    expect(download.headers.get("content-security-policy")).toContain("sandbox");
+    await ask("downloadArtifact", { params: { id, artifactId: saved.artifactId } });
+    const large = "x".repeat(100_000);
+    const outcome = { outcome: "completed" as const, outputJson: JSON.stringify(large), deadEdges: [] };
+    await at.store.settleAttempt({ ref: step.ref, attemptNo: step.attemptNo, outcome, traces: [], mayContinue: false });
+    const [row] = (await ask("listTaskSteps", { params: { id } })).steps;
+    expect(row.output).toBeUndefined();
+    expect(await ask("getOutput", { params: { id, blobId: row.outputBlobId } })).toEqual({ output: large });
+    expect((await ask("getTask", { params: { id } })).result).toBe(large);
+  });
+
+  it("gives back the context of a checkpoint", async () => {
+    const { id } = await ask("createTask", {
+      body: { plan: { steps: [plan.steps[0], { id: "c", type: "checkpoint", depends_on: ["a"] }] } },
+    });
+    const first = await claim(id);
+    const outcome = { outcome: "completed" as const, outputJson: '{"now":1}', deadEdges: [] };
+    const { continuation } = await at.store.settleAttempt({
+      ref: first.ref,
+      attemptNo: 1,
+      outcome,
+      traces: [],
+      mayContinue: true,
+    });
+    const second = continuation as ClaimedStep;
+    await at.store.saveCheckpoint(second.ref, second.attemptNo);
+    const { checkpoints } = await ask("listCheckpoints", { params: { id } });
+    expect(checkpoints).toHaveLength(1);
+    const context = await ask("getCheckpoint", { params: { id, checkpointId: checkpoints[0].id } });
+    expect(context.outputs).toMatchObject([{ key: "a", state: "completed", output: { now: 1 } }]);
+  });
+});
+
+describe("orchestrate", () => {
+  it.each([
+    ["orchestrate", "orchestration", "cancelOrchestration"],
+    ["chatOrchestrate", "chatOrchestration", "cancelChatOrchestration"],
+  ] as const)("%s answers with the documented fields, before and after the plan", async (start, status, cancel) => {
+    const started = await ask(start, { body: { goal: "list every file" } });
+    expect(started).toMatchObject({
+      status: "queued",
+      strategy: { steps: [], totalSteps: 0 },
+      estimatedDuration: null,
+    });
+    const { taskId } = started;
+    expect(await ask(status, { query: `?taskId=${taskId}` })).toMatchObject({
+      status: "planning",
+      progress: 0,
+      steps: [],
+      goal: "list every file",
+    });
+    const planning = await claim(taskId);
+    const step = (key: string, position: number, after: string[]) => ({
+      stepId: newId(),
+      key,
+      kind: "user" as const,
+      type: "tool" as const,
+      description: `does ${key}`,
+      config: { type: "tool", tool: "clock.now" },
+      join: "all" as const,
+      dependsOn: after.map((fromStepId) => ({ fromStepId })),
+      references: [],
+      rank: position,
+      pool: "default",
+      timeoutMs: 1_000,
+      retry: {},
+      onExhausted: "fail" as const,
+    });
+    const adds = Array.from({ length: 12 }, (_, index) => step(`s${index}`, 12 - index, []));
+    const outcome = {
+      outcome: "completed" as const,
+      outputJson: "null",
+      deadEdges: [],
+      adds,
+      estimatedDurationMs: 12_000,
+    };
+    await at.store.settleAttempt({
+      ref: planning.ref,
+      attemptNo: planning.attemptNo,
+      outcome,
+      traces: [],
+      mayContinue: false,
+    });
+    const answer = await ask(status, { query: `?taskId=${taskId}` });
+    expect(answer.steps.map(({ index }: { index: string }) => index)).toEqual(
+      Array.from({ length: 12 }, (_, index) => String(index)),
+    );
+    expect(answer).toMatchObject({ totalSteps: 12, currentStep: 0, status: "queued" });
+    expect(answer.steps[10]).toEqual({ index: "10", description: "does s10", status: "pending" });
+    expect(answer.latestTraces.length).toBeLessThanOrEqual(10);
+    expect(await ask(cancel, { query: `?taskId=${taskId}` })).toEqual({ taskId, status: "cancelled" });
+    expect(await ask(status, { query: `?taskId=${taskId}` })).toMatchObject({ status: "cancelled" });
+  });
+});
+
+describe("the rest of the table", () => {
+  it("answers as it says", async () => {
+    expect((await ask("listTools")).tools.length).toBeGreaterThan(5);
+    expect((await ask("listModels")).models).toMatchObject([{ provider: "offline", offline: true }]);
+    const created = await ask("createKey", { body: { name: "one", scopes: ["read", "read"] } });
+    expect(created.scopes).toEqual(["read"]);
+    expect((await ask("listKeys")).keys.map(({ id }: { id: string }) => id)).toContain(created.id);
+    expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(200);
+    await ask("revokeKey", { params: { id: created.id } });
+    expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(401);
+    for (const id of ["health", "live", "ready"] as const) await ask(id);
+    expect((await ask("ready")).checks).toEqual({ store: "ok", workers: "serving" });
+    await ask("stopChat", { params: { id: "nowhere" } });
+    await ask("resumeChat", { params: { id: "nowhere" } });
+    await ask("chat", {
+      body: { id: "t", message: { role: "user", parts: [{ type: "text", text: "read every file" }] } },
+    });
+  });
+
+  it("was asked as a whole", () => {
+    expect([...answered].sort()).toEqual(Object.keys(routes).sort());
+  });
+
+  it("accepts the plan that the documents show", async () => {
+    await ask("createTask", { body: routes.createTask.bodyExample });
+  });
+});
+
+it("every answer tells browsers to run, frame and sniff nothing", async () => {
+  for (const path of ["/health", "/docs", "/openapi.json", "/nowhere"]) {
+    const { headers } = await at.call("GET", path);
+    expect(headers.get("content-security-policy"), path).toContain("default-src 'none'");
+    expect(headers.get("x-content-type-options"), path).toBe("nosniff");
+    expect(headers.get("access-control-allow-origin"), path).toBeNull();
+  }
+});
+
+it("the documents load nothing from elsewhere", async () => {
+  const page = await (await at.call("GET", "/docs", { key: "" })).text();
+  expect(page).not.toMatch(/<script|<link|<img|@import|url\(/i);
+  for (const { path } of Object.values<RouteShape>(routes)) expect(page).toContain(path);
+  expect(readFileSync(new URL("../src/docs/page.ts", import.meta.url), "utf8")).not.toContain("http");
+});
+
+it("what another tenant owns does not exist", async () => {
+  const { id } = await ask("createTask", { body: { plan } });
+  const stranger = newId();
+  await at.database.addTenant(stranger);
+  const key = await at.addKey(["admin"], stranger);
+  for (const path of ["", "/steps", "/traces", "/why", "/artifacts", "/checkpoints"]) {
+    expect((await at.call("GET", `/api/v1/tasks/${id}${path}`, { key })).status, path).toBe(404);
+  }
+  expect((await at.call("POST", `/api/v1/tasks/${id}/cancel`, { key })).status).toBe(404);
+  expect((await at.call("DELETE", `/orchestrate?taskId=${id}`, { key })).status).toBe(404);
+  expect(((await (await at.call("GET", "/api/v1/tasks", { key })).json()) as { tasks: unknown[] }).tasks).toEqual([]);
+  expect((await at.store.getTask({ tenantId: defaultTenantId, taskId: id }))?.state).toBe("pending");
+});
