@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { families } from "../src/offline/families/index.ts";
 import { readGoal } from "../src/offline/goal.ts";
-import { plan, tools } from "./offline.fixture.ts";
+import { plan, reason, tools } from "./offline.fixture.ts";
 
 async function valid(goal: string): Promise<PlanSpec> {
   const { object, offline } = await plan(goal);
@@ -114,4 +114,11 @@ describe("what rules cannot plan", () => {
       message: expect.stringContaining("list the decisions that files contain"),
     });
   });
+});
+
+it("a text in the goal is worked on from the goal, however long", async () => {
+  const goal = `Summarise this text: ${"We keep every result in PostgreSQL. ".repeat(2_500)}`;
+  const planned = await valid(goal);
+  expect(planned.steps[0]).toMatchObject({ type: "llm", prompt: { $cel: "goal" } });
+  expect(await reason(goal, {})).toBe("[offline model]\n\n- We keep every result in PostgreSQL.");
 });

@@ -1,3 +1,5 @@
+import { givenText } from "./material.ts";
+
 /** What a goal's words name: files, a folder, a kind of file, an address, a quoted text. */
 export interface Goal {
   readonly text: string;
@@ -38,8 +40,8 @@ const commonFolders =
   "docs?|documentation|notes|src|lib|packages|apps|tests?|examples|content|wiki|meetings|minutes|adrs?|decisions";
 
 export function readGoal(goal: string): Goal {
-  const split = splitGiven(goal);
-  const request = split?.request ?? goal;
+  const split = givenText(goal, 80);
+  const request = split?.instruction ?? goal;
   const urls = request.match(url) ?? [];
   const bare = request.replace(url, " ");
   const files = [...new Set((bare.match(fileName) ?? []).map((name) => name.replace(/^\.\//, "")))];
@@ -56,16 +58,8 @@ export function readGoal(goal: string): Goal {
       glob.test(bare),
     urls,
     quoted: /["“'‘`«]([^"”'’`»\n]{1,200})["”'’`»]/.exec(bare)?.[1],
-    given: split?.given,
+    given: split?.text,
   };
-}
-
-/** A request of one line and a text of at least 80 characters: after a colon, or below. */
-function splitGiven(goal: string): { request: string; given: string } | undefined {
-  const match = /^([^\n]{3,300}?):\s+([\s\S]{80,})$/.exec(goal) ?? /^([^\n]{3,300})\n\s*\n([\s\S]{80,})$/.exec(goal);
-  const [, request, given] = match ?? [];
-  if (request === undefined || given === undefined || /https?$/.test(request)) return undefined;
-  return { request, given: given.trim() };
 }
 
 /** With a slash at its end; empty for the whole workspace, which an absolute path means too. */

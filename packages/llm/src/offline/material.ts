@@ -47,12 +47,15 @@ export function workloadOf(instruction: string, material: readonly Material[]): 
   return { instruction: given?.instruction ?? bare, sources: distinct(sources), origins, values };
 }
 
-/** "Summarise this: …", or an instruction with the text below an empty line. */
-export function givenText(message: string): { readonly instruction: string; readonly text: string } | undefined {
-  const match =
-    /^([^\n:]{3,200}):[ \t]*\n?([\s\S]{40,})$/.exec(message) ?? /^([^\n]{3,200})\n\s*\n([\s\S]{40,})$/.exec(message);
+/** "Summarise this: …", or an instruction with a text of at least `minChars` below an empty line. */
+export function givenText(
+  message: string,
+  minChars = 40,
+): { readonly instruction: string; readonly text: string } | undefined {
+  const match = /^([^\n]{3,300}?):\s+([\s\S]+)$/.exec(message) ?? /^([^\n]{3,300})\n\s*\n([\s\S]+)$/.exec(message);
   const [, instruction, text] = match ?? [];
-  return instruction === undefined || text === undefined ? undefined : { instruction, text: text.trim() };
+  if (instruction === undefined || text === undefined || text.trim().length < minChars) return undefined;
+  return { instruction, text: text.trim() };
 }
 
 function jsonOf(text: string): unknown {

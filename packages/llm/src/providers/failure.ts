@@ -50,8 +50,9 @@ const statusOfType: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
 };
 
+/** Only words that never mean a limit per minute: "quota" and "billing details" do at some vendors. */
 const aboutMoney =
-  /insufficient_quota|billing|credit balance|usage limits?\b|spend(ing)? limit|quota exceeded|current quota/i;
+  /insufficient_quota|billing_error|billing[ _]hard[ _]limit|credit balance|specified API usage limits|spend(?:ing)? limit/i;
 const aboutLength =
   /prompt is too long|context_length_exceeded|context (length|window)|maximum context|too many tokens|exceeds? the (model's )?context/i;
 

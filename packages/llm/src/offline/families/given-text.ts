@@ -17,7 +17,8 @@ export const givenText: Family = {
       {
         id: "answer",
         type: "llm",
-        prompt: `${goal.request}\n\n<source name="the goal">\n${goal.given}\n</source>`,
+        // The text stays in the goal: a plan may hold prompts of 100,000 characters, a goal may be as long.
+        prompt: cel("goal"),
         description: goal.request.slice(0, 200),
         output_schema: {
           type: "object",
