@@ -15,6 +15,7 @@ const root = import.meta.dirname;
 /** Files that no import names: the bootstrap hands the path on to Node. */
 const startedByPath: Readonly<Record<string, readonly string[]>> = {
   "packages/embedded": ["src/lifetime/import.ts"],
+  "packages/store": ["src/migrations/main.ts"],
 };
 
 function isBeingBuilt(folder: string): boolean {
