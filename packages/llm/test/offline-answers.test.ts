@@ -89,12 +89,14 @@ describe("an instruction is followed by finding, counting and quoting", () => {
     ).toBe("[offline model]");
   });
 
-  it.each(["Translate this into German.", "Write a poem about it.", "Suggest three names for the product."])(
-    "%s is refused",
-    async (instruction) => {
-      await expect(reason(instruction, { a: notes })).rejects.toMatchObject({ code: "offline-cannot-answer" });
-    },
-  );
+  it.each([
+    "Translate this into German.",
+    "Summarise this and translate it into German.",
+    "Write a poem about it.",
+    "Suggest three names for the product.",
+  ])("%s is refused", async (instruction) => {
+    await expect(reason(instruction, { a: notes })).rejects.toMatchObject({ code: "offline-cannot-answer" });
+  });
 
   it("a question that no sentence speaks about is refused, and so is one without material", async () => {
     await expect(reason("Who invented the telephone?", { a: notes })).rejects.toMatchObject({

@@ -19,8 +19,7 @@ export function answerObject(schema: Schema, goal: string, workload: Workload): 
   if (textOnly !== undefined) return { [textOnly]: answerText(goal, workload) };
   if (workload.sources.length === 0) throw cannotAnswer("there is no text to work on.");
   const operation = operationOf(workload.instruction);
-  if (operation === undefined && needsLanguageModel.test(workload.instruction))
-    throw cannotAnswer("the instruction asks for judgement.");
+  if (needsLanguageModel.test(workload.instruction)) throw cannotAnswer("the instruction asks for judgement.");
   const filled = fill(schema, "", workload, operation ?? "summarize");
   if (filled === undefined) throw cannotAnswer("nothing found fits the output schema.");
   return filled;

@@ -53,6 +53,6 @@ export function operationOf(instruction: string): Operation | undefined {
   return operations.find((operation) => asksFor(operation, instruction));
 }
 
-/** What needs a language model: new text, other languages, judgement. */
+/** What needs a language model: new text, other languages, judgement. Words that also name things (design, score) are not here. */
 export const needsLanguageModel =
-  /\b(?:translat\w*|übersetz\w*|traduis\w*|rewrite|rephrase|paraphrase|poem|story|essay|song|joke|invent|imagine|brainstorm|recommend|suggest|advise|opinion|generate (?:code|an? )|write (?:code|a function|a program|a script|an? (?:email|letter|blog|article|poem|story|essay|test))|implement|refactor|debug|fix the|solve|calculate|compute|predict|classify|rate|score|draw|design)\b/i;
+  /\b(?:translate|translating|translation of|übersetze?|traduis|rewrite|rephrase|paraphrase|poem|essay|invent|brainstorm|recommend|suggest|advise|generate (?:code|an? )|write (?:code|a function|a program|a script|an? (?:email|letter|blog|article|poem|story|essay|test))|refactor|debug|fix the|solve|predict|classify)\b/i;

@@ -30,8 +30,7 @@ export function cannotAnswer(why: string): BatonError {
 export function answerText(goal: string, workload: Workload): string {
   const { instruction, sources } = workload;
   const operation = operationOf(instruction);
-  if (operation === undefined && needsLanguageModel.test(instruction))
-    throw cannotAnswer("the instruction asks for new text or judgement.");
+  if (needsLanguageModel.test(instruction)) throw cannotAnswer("the instruction asks for new text or judgement.");
   // Files may be none: a report can say so, everything else needs a text.
   if (operation === "report") return writeReport(goal, workload);
   if (sources.length === 0 && workload.values.length === 0) throw cannotAnswer("there is no text to work on.");
