@@ -81,7 +81,7 @@ create table baton.task_execution (
   result_expression jsonb,
   estimated_duration_ms bigint,
   last_error jsonb,
-  thread_id uuid,
+  thread_id text,
   origin_task_id uuid,
   created_by uuid,
   order_at timestamptz not null,
@@ -310,7 +310,7 @@ create table baton.effect (
 
 create table baton.chat_thread (
   tenant_id uuid not null references baton.tenant,
-  thread_id uuid not null,
+  thread_id text not null,
   created_at timestamptz not null,
   updated_at timestamptz not null,
   message_seq int not null default 0,
@@ -319,7 +319,7 @@ create table baton.chat_thread (
 
 create table baton.chat_message (
   tenant_id uuid not null,
-  thread_id uuid not null,
+  thread_id text not null,
   message_no int not null,
   message_id text not null,
   role text not null,

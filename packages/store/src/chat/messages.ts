@@ -26,11 +26,11 @@ export async function appendMessage(db: Database, message: NewMessage): Promise<
     with known as (select from baton.chat_message where tenant_id = ${message.tenantId} and thread_id = ${message.threadId} and message_id = ${message.messageId}),
     thread as (
       insert into baton.chat_thread (tenant_id, thread_id, created_at, updated_at, message_seq)
-      select ${message.tenantId}::uuid, ${message.threadId}::uuid, baton.clock(), baton.clock(), 1 where not exists (select from known)
+      select ${message.tenantId}::uuid, ${message.threadId}::text, baton.clock(), baton.clock(), 1 where not exists (select from known)
       on conflict (tenant_id, thread_id) do update set message_seq = baton.chat_thread.message_seq + 1, updated_at = excluded.updated_at
       returning message_seq)
     insert into baton.chat_message (tenant_id, thread_id, message_no, message_id, role, parts, task_id, decision, created_at)
-    select ${message.tenantId}::uuid, ${message.threadId}::uuid, message_seq, ${message.messageId}, ${message.role},
+    select ${message.tenantId}::uuid, ${message.threadId}::text, message_seq, ${message.messageId}, ${message.role},
       ${JSON.stringify(message.parts)}::jsonb, ${message.taskId ?? null}::uuid,
       ${message.decision === undefined ? null : JSON.stringify(message.decision)}::jsonb, baton.clock()
     from thread`);

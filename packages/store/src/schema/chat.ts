@@ -6,7 +6,7 @@ export const chatThread = baton.table(
   "chat_thread",
   {
     tenantId: uuid("tenant_id").notNull(),
-    threadId: uuid("thread_id").notNull(),
+    threadId: text("thread_id").notNull(),
     createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
     updatedAt: timestamp("updated_at", { withTimezone: true }).notNull(),
     messageSeq: integer("message_seq").notNull().default(sql`default`),
@@ -18,7 +18,7 @@ export const chatMessage = baton.table(
   "chat_message",
   {
     tenantId: uuid("tenant_id").notNull(),
-    threadId: uuid("thread_id").notNull(),
+    threadId: text("thread_id").notNull(),
     messageNo: integer("message_no").notNull(),
     messageId: text("message_id").notNull(),
     role: text("role").notNull(),

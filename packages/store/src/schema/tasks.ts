@@ -40,7 +40,7 @@ export const taskExecution = baton.table(
     resultExpression: jsonb("result_expression"),
     estimatedDurationMs: bigint("estimated_duration_ms", { mode: "number" }),
     lastError: jsonb("last_error"),
-    threadId: uuid("thread_id"),
+    threadId: text("thread_id"),
     originTaskId: uuid("origin_task_id"),
     createdBy: uuid("created_by"),
     orderAt: timestamp("order_at", { withTimezone: true }).notNull(),

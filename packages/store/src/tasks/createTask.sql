@@ -17,7 +17,7 @@ begin
     order_at, concurrency, checkpoint_interval, evaluates, offline, created_at, updated_at)
   values (
     v_tenant, v_task, p_task->>'kind', p_task->>'goal', p_task->'input', p_task->'settings', nullif(p_task->'result', 'null'),
-    (p_task->>'estimatedDurationMs')::bigint, (p_task->>'threadId')::uuid, (p_task->>'originTaskId')::uuid, (p_task->>'createdBy')::uuid,
+    (p_task->>'estimatedDurationMs')::bigint, p_task->>'threadId', (p_task->>'originTaskId')::uuid, (p_task->>'createdBy')::uuid,
     v_now - make_interval(mins => coalesce((p_task->'settings'->>'priority')::int, 0)),
     (p_task->'settings'->>'concurrency')::int, coalesce((p_task->'settings'->>'checkpointInterval')::int, 5),
     p_task->>'kind' = 'goal' and coalesce((p_task->'settings'->>'evaluate')::boolean, true), false, v_now, v_now);
