@@ -4,6 +4,7 @@ import type { OperationId, RouteShape } from "@baton/contracts";
 import { defaultTenantId } from "@baton/core";
 import type { ClaimedStep, WakeUp } from "@baton/core/ports";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { claim, wakeUpOf } from "./claims.ts";
 import { createInstallation, newId } from "./installation.ts";
 import type { Installation } from "./installation.ts";
 
@@ -58,17 +59,6 @@ async function perform(wakeUp: WakeUp, output: unknown): Promise<void> {
   }
 }
 
-/** What the store handed over, or what its pump would dispatch now. */
-async function wakeUpOf(taskId: string): Promise<WakeUp> {
-  for (const pool of ["default", "interactive"]) {
-    at.wakeUps.push(...(await at.store.dispatchSteps({ pool, room: 1_000, queueWaiting: 1_000 })));
-  }
-  return at.wakeUps.find((wakeUp) => wakeUp.taskId === taskId) as WakeUp;
-}
-
-const claim = async (taskId: string): Promise<ClaimedStep> =>
-  (await at.store.claimStep(await wakeUpOf(taskId))) as ClaimedStep;
-
 const plan = {
   steps: [
     { id: "a", type: "tool", tool: "clock.now" },
@@ -97,7 +87,7 @@ describe("a task over HTTP", () => {
       ["b", ["a"]],
     ]);
 
-    await perform(await wakeUpOf(id), { text: "the end" });
+    await perform(await wakeUpOf(at, id), { text: "the end" });
     expect(await ask("getTask", { params: { id } })).toMatchObject({
       state: "completed",
       progress: 100,
@@ -162,7 +152,7 @@ describe("a task over HTTP", () => {
 
   it("that failed is retried", async () => {
     const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
-    const step = await claim(id);
+    const step = await claim(at, id);
     const error = { code: "tool-failed", message: "no", causes: [] };
     await at.store.settleAttempt({
       ref: step.ref,
@@ -180,7 +170,7 @@ describe("a task over HTTP", () => {
 
   it("hands out its artifacts as downloads that no browser runs", async () => {
     const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
-    const step = await claim(id);
+    const step = await claim(at, id);
     const content = new TextEncoder().encode("<script>alert(1)</script>");
     const saved = await at.store.saveArtifact(step.ref, { name: "ü/re port.html", mediaType: "text/html", content });
     const { artifacts } = await ask("listArtifacts", { params: { id } });
@@ -203,7 +193,7 @@ describe("a task over HTTP", () => {
     const { id } = await ask("createTask", {
       body: { plan: { steps: [plan.steps[0], { id: "c", type: "checkpoint", depends_on: ["a"] }] } },
     });
-    const first = await claim(id);
+    const first = await claim(at, id);
     const outcome = { outcome: "completed" as const, outputJson: '{"now":1}', deadEdges: [] };
     const { continuation } = await at.store.settleAttempt({
       ref: first.ref,
@@ -239,7 +229,7 @@ describe("orchestrate", () => {
       steps: [],
       goal: "list every file",
     });
-    const planning = await claim(taskId);
+    const planning = await claim(at, taskId);
     const step = (key: string, position: number, after: string[]) => ({
       stepId: newId(),
       key,
