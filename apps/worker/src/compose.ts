@@ -191,7 +191,10 @@ async function openTools(
   onLate: NonNullable<NonNullable<Parameters<typeof createToolRegistry>[0]>["onLate"]>,
   closers: Closer[],
 ): Promise<ToolRegistry> {
-  const fixed = [...createBuiltinTools({ http: { allowHosts: config.http.allowHosts } }), ...own];
+  const fixed = [
+    ...createBuiltinTools({ http: { allowHosts: config.http.allowHosts }, workspaces: config.worker.workspaces }),
+    ...own,
+  ];
   const folder = config.worker.toolsFolder;
   if (folder === undefined) return createToolRegistry({ tools: fixed, onLate });
   const registry = createToolRegistry({ tools: [...fixed, ...(await loadToolsFolder(folder))], onLate });

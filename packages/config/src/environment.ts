@@ -25,6 +25,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   BATON_GRACE_MS: { path: "worker.graceMs", kind: "number" },
   BATON_WORKER_HOST: { path: "worker.host", kind: "text" },
   BATON_WORKER_PORT: { path: "worker.port", kind: "number" },
+  BATON_WORKSPACES: { path: "worker.workspaces", kind: "list" },
   BATON_TOOLS: { path: "worker.toolsFolder", kind: "text" },
   BATON_LIMITER_MAX: { path: "limiter.max", kind: "number" },
   BATON_LIMITER_DURATION: { path: "limiter.duration", kind: "number" },

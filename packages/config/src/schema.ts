@@ -46,6 +46,8 @@ export const configSchema = z.strictObject({
       host: z.string().min(1).default("127.0.0.1"),
       /** Health and metrics; 0 takes a free port, which is logged. */
       port: port.default(0),
+      /** Folders, with all below them, that a task may name as its workspace; none unless said: a client could read any file. */
+      workspaces: z.array(z.string().min(1).max(4_000)).default([]),
       /** A folder of tools in TypeScript. */
       toolsFolder: z.string().min(1).optional(),
     })

@@ -85,6 +85,17 @@ describe("files.read", () => {
     expect(error.message).not.toContain(base);
   });
 
+  test("is one that the operator allows, or below one, also through links", async () => {
+    const strict = createToolRegistry({
+      tools: createBuiltinTools({ workspaces: [join(workspace, "docs"), join(base, "nowhere")] }),
+    });
+    const list = (folder: string) => strict.run("files.list", { pattern: "*.md" }, toolCall({ workspace: folder }));
+    await expect(list(join(workspace, "docs", "deep"))).resolves.toMatchObject({ files: [{ path: "b.md" }] });
+    for (const folder of [workspace, "/", join(workspace, "docs", "up"), join(base, "missing")]) {
+      await expect(list(folder)).rejects.toMatchObject({ code: "path-outside-workspace", message: /BATON_WORKSPACES/ });
+    }
+  });
+
   test("needs a workspace", async () => {
     const running = registry.run("files.read", { path: "a.md" }, toolCall());
     await expect(running).rejects.toMatchObject({ code: "tool-input-invalid", message: /no workspace folder/ });

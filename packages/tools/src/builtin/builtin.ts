@@ -12,15 +12,17 @@ import type { Tool } from "../definition/define.ts";
 import { createGuardedHttp, type GuardedHttpOptions } from "../http/client.ts";
 import { readArtifact, writeArtifact } from "./artifacts.ts";
 import { clockNow } from "./clock.ts";
-import { listFiles, readFile, searchFiles } from "./files.ts";
+import { fileTools } from "./files.ts";
 import { httpTools } from "./http.ts";
 import { searchText } from "./text.ts";
 
 export interface BuiltinToolsOptions {
   readonly http?: GuardedHttpOptions;
+  /** The folders that a task may name as its workspace, with all below them; undefined allows any. */
+  readonly workspaces?: readonly string[];
 }
 
 export function createBuiltinTools(options: BuiltinToolsOptions = {}): readonly Tool[] {
   const http = createGuardedHttp(options.http);
-  return [listFiles, readFile, searchFiles, searchText, writeArtifact, readArtifact, ...httpTools(http), clockNow];
+  return [...fileTools(options.workspaces), searchText, writeArtifact, readArtifact, ...httpTools(http), clockNow];
 }

@@ -2,7 +2,7 @@ import { lstat } from "node:fs/promises";
 import { BatonError } from "@baton/core";
 import type { ToolCall } from "@baton/core/ports";
 import { z } from "zod";
-import { defineTool } from "../definition/define.ts";
+import { defineTool, type Tool } from "../definition/define.ts";
 import { inputInvalid } from "../definition/refusals.ts";
 import { createLineMatcher } from "../search/matcher.ts";
 import { diskCode, openInside, openWorkspace, type Workspace } from "../workspace/confinement.ts";
@@ -24,91 +24,101 @@ const listedFile = z.strictObject({
   modifiedAt: z.iso.datetime(),
 });
 
-export const listFiles = defineTool({
-  name: "files.list",
-  description: "Lists the files of the workspace folder that match a glob pattern, sorted by path.",
-  effect: "read",
-  input: z.strictObject({ pattern, max: z.int().min(1).max(100_000).default(10_000) }),
-  output: z.strictObject({ files: z.array(listedFile), truncated: z.boolean() }),
-  execute: async (input, call) => {
-    const workspace = await openWorkspace(call);
-    const files: z.infer<typeof listedFile>[] = [];
-    for await (const batch of inBatches(walkFiles(workspace, compileGlob(input.pattern), call.signal), statBatch)) {
-      for (const file of await Promise.all(batch.map(described))) {
-        if (file === undefined) continue;
-        if (files.length === input.max) return { files, truncated: true };
-        files.push(file);
-      }
-    }
-    return { files, truncated: false };
-  },
-});
+/** The folders that a task may name as its workspace; undefined = any. */
+type Allowed = readonly string[] | undefined;
 
-export const readFile = defineTool({
-  name: "files.read",
-  description: "Reads one text file of the workspace folder as UTF-8.",
-  effect: "read",
-  input: z.strictObject({
-    path: z.string().describe("Relative to the workspace, as files.list gives it."),
-    maxBytes: z.int().min(1).max(maxReadBytes).default(1_000_000),
-  }),
-  output: z.strictObject({
-    path: z.string(),
-    text: z.string(),
-    sizeBytes: z.int().nonnegative(),
-    truncated: z.boolean(),
-    warnings: z.array(z.string()).optional().describe("What was repaired: byte order mark, invalid UTF-8."),
-  }),
-  execute: async (input, call) => {
-    const read = await readText(await openWorkspace(call), input.path, input.maxBytes, call);
-    if (read.kind === "unreadable") throw inputInvalid("path", `"${input.path}" ${read.why}.`);
-    const { path, text, sizeBytes, truncated, warnings } = read;
-    return { path, text, sizeBytes, truncated, ...(warnings.length > 0 && { warnings: [...warnings] }) };
-  },
-});
+export function fileTools(allowed: Allowed): readonly Tool[] {
+  return [listFiles(allowed), readFile(allowed), searchFiles(allowed)];
+}
 
-export const searchFiles = defineTool({
-  name: "files.search",
-  description:
-    "Finds lines in the text files of the workspace folder, ignoring case; binary and very large files are named as skipped.",
-  effect: "read",
-  input: z.strictObject({
-    query: z.string().min(1).max(1_000),
-    pattern,
-    regex: z.boolean().default(false).describe("Take query as a JavaScript regular expression."),
-    max: z.int().min(1).max(10_000).default(1_000),
-  }),
-  output: z.strictObject({
-    matches: z.array(z.strictObject({ path: z.string(), line: z.int(), text: z.string() })),
-    truncated: z.boolean(),
-    skipped: z
-      .array(z.strictObject({ path: z.string(), reason: z.string() }))
-      .describe("The first 100 files that were not searched."),
-    skippedCount: z.int(),
-  }),
-  execute: async (input, call) => {
-    const workspace = await openWorkspace(call);
-    const glob = compileGlob(input.pattern);
-    await using matcher = createLineMatcher({ query: input.query, regex: input.regex, signal: call.signal });
-    const matches: { path: string; line: number; text: string }[] = [];
-    const skipped: { path: string; reason: string }[] = [];
-    let skippedCount = 0;
-    for await (const { path } of walkFiles(workspace, glob, call.signal)) {
-      const read = await readText(workspace, path, maxReadBytes, call).catch(asSkipped);
-      if (read.kind === "unreadable" || read.truncated) {
-        skippedCount++;
-        if (skipped.length < 100)
-          skipped.push({ path, reason: read.kind === "unreadable" ? read.why : "is larger than 16 MB" });
-        continue;
+const listFiles = (allowed: Allowed) =>
+  defineTool({
+    name: "files.list",
+    description: "Lists the files of the workspace folder that match a glob pattern, sorted by path.",
+    effect: "read",
+    input: z.strictObject({ pattern, max: z.int().min(1).max(100_000).default(10_000) }),
+    output: z.strictObject({ files: z.array(listedFile), truncated: z.boolean() }),
+    execute: async (input, call) => {
+      const workspace = await openWorkspace(call, allowed);
+      const files: z.infer<typeof listedFile>[] = [];
+      for await (const batch of inBatches(walkFiles(workspace, compileGlob(input.pattern), call.signal), statBatch)) {
+        for (const file of await Promise.all(batch.map(described))) {
+          if (file === undefined) continue;
+          if (files.length === input.max) return { files, truncated: true };
+          files.push(file);
+        }
       }
-      const room = input.max - matches.length;
-      const found = await matcher.match(read.text, room + 1);
-      matches.push(...found.slice(0, room).map((match) => ({ path, ...match })));
-      if (found.length > room) return { matches, truncated: true, skipped, skippedCount };
-    }
-    return { matches, truncated: false, skipped, skippedCount };
-  },
-});
+      return { files, truncated: false };
+    },
+  });
+
+const readFile = (allowed: Allowed) =>
+  defineTool({
+    name: "files.read",
+    description: "Reads one text file of the workspace folder as UTF-8.",
+    effect: "read",
+    input: z.strictObject({
+      path: z.string().describe("Relative to the workspace, as files.list gives it."),
+      maxBytes: z.int().min(1).max(maxReadBytes).default(1_000_000),
+    }),
+    output: z.strictObject({
+      path: z.string(),
+      text: z.string(),
+      sizeBytes: z.int().nonnegative(),
+      truncated: z.boolean(),
+      warnings: z.array(z.string()).optional().describe("What was repaired: byte order mark, invalid UTF-8."),
+    }),
+    execute: async (input, call) => {
+      const read = await readText(await openWorkspace(call, allowed), input.path, input.maxBytes, call);
+      if (read.kind === "unreadable") throw inputInvalid("path", `"${input.path}" ${read.why}.`);
+      const { path, text, sizeBytes, truncated, warnings } = read;
+      return { path, text, sizeBytes, truncated, ...(warnings.length > 0 && { warnings: [...warnings] }) };
+    },
+  });
+
+const searchFiles = (allowed: Allowed) =>
+  defineTool({
+    name: "files.search",
+    description:
+      "Finds lines in the text files of the workspace folder, ignoring case; binary and very large files are named as skipped.",
+    effect: "read",
+    input: z.strictObject({
+      query: z.string().min(1).max(1_000),
+      pattern,
+      regex: z.boolean().default(false).describe("Take query as a JavaScript regular expression."),
+      max: z.int().min(1).max(10_000).default(1_000),
+    }),
+    output: z.strictObject({
+      matches: z.array(z.strictObject({ path: z.string(), line: z.int(), text: z.string() })),
+      truncated: z.boolean(),
+      skipped: z
+        .array(z.strictObject({ path: z.string(), reason: z.string() }))
+        .describe("The first 100 files that were not searched."),
+      skippedCount: z.int(),
+    }),
+    execute: async (input, call) => {
+      const workspace = await openWorkspace(call, allowed);
+      const glob = compileGlob(input.pattern);
+      await using matcher = createLineMatcher({ query: input.query, regex: input.regex, signal: call.signal });
+      const matches: { path: string; line: number; text: string }[] = [];
+      const skipped: { path: string; reason: string }[] = [];
+      let skippedCount = 0;
+      for await (const { path } of walkFiles(workspace, glob, call.signal)) {
+        const read = await readText(workspace, path, maxReadBytes, call).catch(asSkipped);
+        if (read.kind === "unreadable" || read.truncated) {
+          skippedCount++;
+          if (skipped.length < 100)
+            skipped.push({ path, reason: read.kind === "unreadable" ? read.why : "is larger than 16 MB" });
+          continue;
+        }
+        const room = input.max - matches.length;
+        const found = await matcher.match(read.text, room + 1);
+        matches.push(...found.slice(0, room).map((match) => ({ path, ...match })));
+        if (found.length > room) return { matches, truncated: true, skipped, skippedCount };
+      }
+      return { matches, truncated: false, skipped, skippedCount };
+    },
+  });
 
 type ReadText =
   | { kind: "text"; path: string; text: string; sizeBytes: number; truncated: boolean; warnings: readonly string[] }

@@ -30,21 +30,43 @@ export interface OpenedFile {
   readonly sizeBytes: number;
 }
 
-export async function openWorkspace(call: Pick<ToolCall, "workspace">): Promise<Workspace> {
+/**
+ * `allowed`: the operator's folders; the task's must be one of them or lie below one. Undefined allows any,
+ * for a process whose callers may read its disk anyway.
+ */
+export async function openWorkspace(
+  call: Pick<ToolCall, "workspace">,
+  allowed: readonly string[] | undefined,
+): Promise<Workspace> {
   if (call.workspace === undefined) {
     throw inputInvalid(
       "",
       "The task has no workspace folder: start it with one (baton run --dir FOLDER) or leave out file tools.",
     );
   }
+  let root: string;
   try {
-    return { root: await realpath(call.workspace) };
+    root = await realpath(call.workspace);
   } catch (cause) {
+    if (allowed !== undefined && !allowed.some((folder) => contains(folder, resolve(call.workspace as string))))
+      throw notAllowed();
     throw new BatonError("tool-failed", "The task's workspace folder does not exist on this worker.", {
       cause,
       details: { sent: false },
     });
   }
+  if (allowed === undefined) return { root };
+  const folders = await Promise.all(allowed.map((folder) => realpath(folder).catch(unlessMissing)));
+  if (!folders.some((folder) => folder !== undefined && contains(folder, root))) throw notAllowed();
+  return { root };
+}
+
+function notAllowed(): BatonError {
+  return new BatonError(
+    "path-outside-workspace",
+    "The operator does not allow this workspace folder: add it, or a folder above it, to worker.workspaces (BATON_WORKSPACES).",
+    { details: { sent: false } },
+  );
 }
 
 /** The caller closes `file`. Throws `path-outside-workspace`, or `tool-input-invalid` when no readable file is there. */
