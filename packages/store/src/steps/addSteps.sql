@@ -62,7 +62,7 @@ begin
   from (
     select (ord - 1) / 200 as chunk, jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'stepId', s->>'id', 'key', s->>'key', 'kind', s->>'kind', 'type', s->>'type', 'description', left(s->>'description', 200),
-      'join', coalesce(s->'join_n', '"all"'::jsonb), 'onExhausted', s->>'on_exhausted',
+      'join', coalesce(nullif(s->'join_n', 'null'), '"all"'), 'onExhausted', s->>'on_exhausted',
       'dependsOn', (select coalesce(jsonb_agg(d->>'step'), '[]') from jsonb_array_elements(s->'deps') d),
       'parentStepId', s->>'parent', 'itemIndex', s->'item_index')) order by ord) as steps
     from jsonb_array_elements(p_steps) with ordinality as e(s, ord)

@@ -1,0 +1,328 @@
+/**
+ * The model of the product's heart: random verbs on a real PostgreSQL, and after each one the event log,
+ * replayed by code that shares nothing with the SQL, tells the same story as the rows.
+ */
+import { compareWithRows, reduce, type ReducedCounters, reducedCounters } from "@baton/core/events";
+import { buckets, legalTaskMoves, stepStates, taskState, type TaskCounters, taskStates } from "@baton/core/lifecycle";
+import type { ClaimedStep, NewEdge, NewStep, Outcome } from "@baton/core/ports";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type Bench,
+  completed,
+  type CreatedTask,
+  createTask,
+  failure,
+  newId,
+  openBench,
+  settlementOf,
+  step,
+  wakeUpOf,
+} from "./builders.ts";
+
+type StepRows = Awaited<ReturnType<Bench["store"]["listTaskSteps"]>>;
+
+const verbs = [
+  ...["claim", "claim", "claim", "claim", "settle", "settle", "settle", "settle", "settle"],
+  ...["dispatch", "crash", "close", "pause", "resume", "resume", "retry", "retry", "wait", "zombie", "cancel"],
+] as const;
+type Verb =
+  | "claim"
+  | "settle"
+  | "dispatch"
+  | "crash"
+  | "close"
+  | "pause"
+  | "resume"
+  | "retry"
+  | "wait"
+  | "zombie"
+  | "cancel";
+interface Act {
+  readonly verb: Verb;
+  readonly seed: number;
+}
+
+/** Draws below `n`; the same seed gives the same draws. */
+type Draw = (n: number) => number;
+function drawer(seed: number): Draw {
+  let state = (seed + 1) | 0;
+  return (n) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % n;
+  };
+}
+
+const chosen = <Item>(items: readonly Item[], count: number, draw: Draw): Item[] => {
+  const rest = [...items];
+  return Array.from({ length: Math.min(count, rest.length) }, () => rest.splice(draw(rest.length), 1)[0] as Item);
+};
+
+/** A random acyclic plan; some edges have a condition, some joins take any or two, some steps are maps. */
+function randomPlan(draw: Draw, prefix: string, existing: readonly string[]): NewStep[] {
+  const ids: string[] = [];
+  return Array.from({ length: 1 + draw(6) }, (_, index) => {
+    const stepId = newId();
+    const sources = chosen([...ids, ...existing], draw(4), draw);
+    ids.push(stepId);
+    const dependsOn = sources.map(
+      (fromStepId): NewEdge => (draw(2) === 0 ? { fromStepId } : { fromStepId, when: { $cel: "true" } }),
+    );
+    const joins = ["all", "all", 1, 2] as const;
+    return step(`${prefix}${index}`, stepId, [], {
+      dependsOn,
+      join: joins[draw(joins.length)] ?? "all",
+      type: draw(4) === 0 ? "map" : "tool",
+      onExhausted: draw(3) === 0 ? "hold" : "fail",
+      rank: draw(10),
+    });
+  });
+}
+
+/** One run: a task, what this worker has claimed, and what was seen of it. */
+class Run {
+  readonly bench: Bench;
+  readonly task: CreatedTask;
+  held: ClaimedStep[] = [];
+  spent: ClaimedStep[] = [];
+  added = 0;
+  seen = new Map<string, string>();
+
+  constructor(bench: Bench, task: CreatedTask) {
+    this.bench = bench;
+    this.task = task;
+  }
+
+  steps(): Promise<StepRows> {
+    return this.bench.store.listTaskSteps(this.task, { limit: 10_000 });
+  }
+
+  async act({ verb, seed }: Act): Promise<void> {
+    const draw = drawer(seed);
+    const { store } = this.bench;
+    switch (verb) {
+      case "claim":
+        return this.claim(draw);
+      case "settle":
+        return this.settle(draw);
+      case "dispatch":
+        return void (await store.dispatchSteps({ pool: "default", room: draw(5), queueWaiting: 0 }));
+      case "crash":
+      case "close":
+        return this.end(verb, draw);
+      case "pause":
+        return void (await store.pauseTask(this.task, "somebody"));
+      case "resume":
+        return void (await store.resumeTask(this.task, "somebody"));
+      case "retry":
+        return void (await store.retryTask(this.task, "somebody"));
+      case "cancel":
+        return draw(6) === 0 ? void (await store.cancelTask(this.task, { by: "somebody" })) : undefined;
+      case "wait":
+        return void (await this.bench.admin.query(
+          "update baton.task_execution_step set available_at = baton.clock() where task_id = $1 and state = 'ready'",
+          [this.task.taskId],
+        ));
+      case "zombie":
+        for (const spent of chosen(this.spent, 2, draw)) {
+          expect(await store.settleAttempt(settlementOf(spent, completed()))).toEqual({ status: "lease-lost" });
+        }
+    }
+  }
+
+  async claim(draw: Draw): Promise<void> {
+    const ready = (await this.steps()).filter(({ state }) => state === "ready");
+    const claims = await Promise.all(
+      chosen(ready, 1 + draw(3), draw).map(({ stepId }) => this.bench.store.claimStep(wakeUpOf(this.task, stepId))),
+    );
+    this.held.push(...claims.filter((claimed) => claimed !== undefined));
+  }
+
+  /** Several at once, so that they travel in one flush. */
+  async settle(draw: Draw): Promise<void> {
+    const settling = chosen(this.held, 1 + draw(3), draw);
+    this.held = this.held.filter((each) => !settling.includes(each));
+    this.spent.push(...settling);
+    const known = (await this.steps()).filter(({ kind }) => kind === "user").map(({ stepId }) => stepId);
+    const answers = await Promise.all(
+      settling.map((claimed) =>
+        this.bench.store.settleAttempt(settlementOf(claimed, this.outcomeOf(claimed, known, draw), draw(2) === 0)),
+      ),
+    );
+    this.held.push(...answers.flatMap(({ continuation }) => continuation ?? []));
+  }
+
+  outcomeOf(claimed: ClaimedStep, known: readonly string[], draw: Draw): Outcome {
+    switch (draw(10)) {
+      case 0:
+        return { outcome: "retry-later", error: failure, delayMs: draw(2) * 3_600_000 };
+      case 1:
+        return { outcome: "exhausted", error: failure };
+      case 2:
+        return { outcome: "released", reason: "a test" };
+      case 3:
+        return claimed.kind === "summary" ? completed() : this.deferral(1 + draw(2));
+      default:
+        break;
+    }
+    if (claimed.type === "map" && !claimed.joining && draw(4) > 0) return this.expansion(claimed, draw);
+    const adds = this.addsOf(claimed, known, draw);
+    const deadEdges = claimed.conditions.map(({ toStepId }) => toStepId).filter(() => draw(2) === 0);
+    return completed({ ok: true }, { deadEdges, ...(adds.length > 0 && { adds }) });
+  }
+
+  addsOf({ kind }: ClaimedStep, known: readonly string[], draw: Draw): NewStep[] {
+    if (kind === "plan") return randomPlan(draw, `p${this.added++}-`, []);
+    if (kind === "evaluate" && draw(3) > 0 && this.added < 4) return randomPlan(draw, `r${this.added++}-`, known);
+    return [];
+  }
+
+  deferral(count: number): Outcome {
+    const adds = Array.from({ length: count }, () =>
+      step(`summary-${this.added++}`, newId(), [], { kind: "summary", type: "summarization" }),
+    );
+    return { outcome: "deferred", adds };
+  }
+
+  expansion({ key, ref }: ClaimedStep, draw: Draw): Outcome {
+    const items = Array.from({ length: 1 + draw(5) }, (_, index) =>
+      step(`${key}[${index}]`, newId(), [], {
+        item: { parentStepId: ref.stepId, index, value: index },
+        onExhausted: draw(2) === 0 ? "hold" : "fail",
+      }),
+    );
+    return { outcome: "expanded", items, concurrency: 1 + draw(4) };
+  }
+
+  /** A further worker claims a step, then its session expires or closes and is reaped. */
+  async end(how: "crash" | "close", draw: Draw): Promise<void> {
+    const { admin, store } = this.bench;
+    const sessionId = newId();
+    await admin.query(
+      `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
+       values ($1, $2, 'worker', 'other/1', 'other', 1, 'test', '{default}', '{}', 5, baton.clock(), baton.clock(), baton.clock() + interval '1 hour')`,
+      [this.task.tenantId, sessionId],
+    );
+    const ready = (await this.steps()).filter(({ state }) => state === "ready");
+    const refs = chosen(ready, 1 + draw(2), draw).map(({ stepId }) => ({
+      n: this.task.tenantId,
+      t: this.task.taskId,
+      s: stepId,
+    }));
+    await admin.query("select baton_v1.claim($1, $2, $3)", [JSON.stringify(refs), sessionId, newId()]);
+    const ending =
+      how === "crash"
+        ? "expires_at = baton.clock() - interval '1 second'"
+        : "ended_at = baton.clock(), end_reason = 'closed'";
+    await admin.query(`update baton.worker_session set ${ending} where session_id = $1`, [sessionId]);
+    await store.reapSessions();
+  }
+
+  /** Every way out is taken until nothing is left to do. */
+  async finish(): Promise<string> {
+    const { store } = this.bench;
+    for (let round = 0; round < 300; round++) {
+      const state = (await store.getTask(this.task))?.state ?? "gone";
+      if (state === "completed" || state === "cancelled") return state;
+      await store.resumeTask(this.task);
+      await store.retryTask(this.task);
+      await this.act({ verb: "wait", seed: 0 });
+      await this.claim(drawer(round));
+      const answers = await Promise.all(
+        this.held.map((claimed) => store.settleAttempt(settlementOf(claimed, completed(), true))),
+      );
+      this.held = answers.flatMap(({ continuation }) => continuation ?? []);
+    }
+    return `stuck in ${(await store.getTask(this.task))?.state}`;
+  }
+
+  async counters(): Promise<TaskCounters> {
+    const columns = [...buckets, "claimed"].map((name) => `${name}_count::int as ${name}`);
+    const { rows } = await this.bench.admin.query<TaskCounters>(
+      `select ${columns.join(", ")} from baton.task_execution where task_id = $1`,
+      [this.task.taskId],
+    );
+    return rows[0] as TaskCounters;
+  }
+
+  async check(): Promise<void> {
+    const { store, admin } = this.bench;
+    const task = await store.getTask(this.task);
+    if (task === undefined) throw new Error("The task is gone.");
+    const [steps, traces, counters] = [
+      await this.steps(),
+      await store.listTaskTraces(this.task, { limit: 100_000 }),
+      await this.counters(),
+    ];
+    const ready = counters.ready + counters.dispatched + counters.backoff;
+    const merged = Object.fromEntries(
+      reducedCounters.map((name) => [name, name === "ready" ? ready : counters[name]]),
+    ) as ReducedCounters;
+    const reduced = reduce(traces);
+    expect(compareWithRows(reduced, { task, steps, counters: merged })).toEqual([]);
+    expect(taskState(task.intent, counters)).toBe(task.state);
+
+    const counted = await admin.query<{ bucket: string; n: number }>(
+      `select baton_v1.bucket(kind, state, dispatched_at is not null, backing_off, on_exhausted) as bucket, count(*)::int as n
+       from baton.task_execution_step where task_id = $1 group by 1`,
+      [this.task.taskId],
+    );
+    const byBucket = new Map(counted.rows.map(({ bucket, n }) => [bucket, n]));
+    for (const bucket of buckets) expect([bucket, counters[bucket]]).toEqual([bucket, byBucket.get(bucket) ?? 0]);
+
+    for (const { key, state } of steps) this.stays(key, state, stepStates[state]);
+    this.stays("the task", task.state, taskStates[task.state]);
+    for (const { type, data } of traces) if (type === "task-state-changed") moves.add(`${data["from"]}>${data["to"]}`);
+  }
+
+  stays(name: string, state: string, stateClass: string): void {
+    const before = this.seen.get(name);
+    if (before !== undefined) expect([name, state]).toEqual([name, before]);
+    if (stateClass === "terminal") this.seen.set(name, state);
+  }
+}
+
+const moves = new Set<string>();
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench?.close());
+
+async function start(kind: "goal" | "plan", seed: number): Promise<Run> {
+  const draw = drawer(seed);
+  const settings = draw(4) === 0 ? { concurrency: 1 + draw(3) } : {};
+  const steps =
+    kind === "plan" ? randomPlan(draw, "s", []) : [step("plan", newId(), [], { kind: "plan", type: "plan" })];
+  return new Run(bench, await createTask(bench.store, steps, { kind, settings }));
+}
+
+const act = fc.record({ verb: fc.constantFrom(...(verbs as readonly Verb[])), seed: fc.nat(1_000_000) });
+const numRuns = Number(process.env["BATON_MODEL_RUNS"] ?? 60);
+
+describe("after any sequence of verbs", () => {
+  it("the event log tells what the rows say, counters count, terminal stays terminal, and every task can be brought to its end", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom("goal" as const, "plan" as const),
+        fc.nat(1_000_000),
+        fc.array(act, { minLength: 5, maxLength: 45, size: "max" }),
+        async (kind, seed, acts) => {
+          const run = await start(kind, seed);
+          await run.check();
+          for (const each of acts) {
+            await run.act(each);
+            await run.check();
+          }
+          expect(["completed", "cancelled"]).toContain(await run.finish());
+          await run.check();
+        },
+      ),
+      { numRuns, interruptAfterTimeLimit: 120_000 },
+    );
+    const legal = new Set(legalTaskMoves().map(([from, to]) => `${from}>${to}`));
+    expect([...moves].filter((move) => !legal.has(move))).toEqual([]);
+  }, 300_000);
+});
