@@ -78,6 +78,13 @@ describe("an instruction is followed by finding, counting and quoting", () => {
     const report = await reason("Write a report.", { "decisions[0]": decisions, "tasks[0]": none });
     expect(report).toContain("## Decisions\n\n1 in 1 source.\n\n### a.md\n\n- We chose Hono.");
     expect(report).toContain("## Open tasks\n\nNone found.");
+    const terms = {
+      a: await reason("List the terms of this file.", { "a.md": "A `lease` ends." }),
+      b: await reason("List the terms of this file.", { "b.md": "The `lease` and `claim`." }),
+    };
+    expect(await reason("Write a report.", { "terms[0]": terms.a, "terms[1]": terms.b })).toContain(
+      "| claim | b.md |\n| lease | a.md, b.md |",
+    );
     expect(await reason("Write a report.", {})).toContain("Nothing was found.");
   });
 

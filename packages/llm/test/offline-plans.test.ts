@@ -72,6 +72,7 @@ describe("goals in other words", () => {
     ["Summarize all .txt files", "summaries-of-files", "**/*.txt"],
     ["How many words are in the files matching docs/*.md?", "count", "docs/*.md"],
     ["Concatenate every text file in minutes/ into one", "merge", "minutes/**/*.txt"],
+    ["Merge all Markdown files in docs/decisions into one file", "merge", "docs/decisions/**/*.md"],
     ["Summarise docs/translate.md and docs/design.md", "summaries-of-files", "item"],
     ["Show the 5 most recent files", "ranking", "**/*"],
     ["List every date and every link in the markdown files of docs", "references", "docs/**/*.md"],

@@ -5,6 +5,8 @@ export interface Goal {
   readonly text: string;
   /** The goal without a text that stands in it. */
   readonly request: string;
+  /** The request without addresses, file names, paths and quotations: a folder may be called decisions. */
+  readonly words: string;
   /** Named files, without wildcards. */
   readonly files: readonly string[];
   /** What files.list takes; covers what the goal speaks of. */
@@ -49,6 +51,10 @@ export function readGoal(goal: string): Goal {
   return {
     text: goal,
     request,
+    words: bare
+      .replace(fileName, " ")
+      .replace(/["“‘`«][^"”’`»\n]{1,200}["”’`»]/g, " ")
+      .replace(/\S+/g, (token) => (token.includes("/") ? " " : token)),
     files,
     pattern: glob.exec(bare)?.[1] ?? `${folder}**/*${endingOf(bare)}`,
     speaksOfFiles:

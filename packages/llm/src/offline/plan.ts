@@ -8,7 +8,7 @@ import { BatonError } from "@baton/core";
 import type { PlanSpec } from "@baton/core/plan";
 import type { ToolSummary } from "@baton/core/ports";
 import { families } from "./families/index.ts";
-import { type Goal, readGoal } from "./goal.ts";
+import { readGoal } from "./goal.ts";
 import { needsLanguageModel } from "./operations.ts";
 
 export function planGoal(brief: {
@@ -17,7 +17,7 @@ export function planGoal(brief: {
   readonly maxSteps: number;
 }): PlanSpec {
   const goal = readGoal(brief.goal);
-  if (needsLanguageModel.test(withoutNames(goal))) throw cannotPlan("it asks for new text or judgement");
+  if (needsLanguageModel.test(goal.words)) throw cannotPlan("it asks for new text or judgement");
   const family = families.find((each) => each.matches(goal));
   if (family === undefined) throw cannotPlan("it belongs to no family of goals that the rules know");
   const offered = new Set(brief.tools.map(({ name }) => name));
@@ -37,10 +37,4 @@ function cannotPlan(why: string): BatonError {
       `For example: "${families.find(({ id }) => id === "decisions")?.example}". For anything else choose a language model.`,
     { details: { families: families.map(({ id }) => id) } },
   );
-}
-
-/** A file may be called translate.md, and a search may be for "suggest". */
-function withoutNames(goal: Goal): string {
-  const names = [...goal.urls, ...goal.files, ...(goal.quoted === undefined ? [] : [goal.quoted])];
-  return names.reduce((words, name) => words.replaceAll(name, " "), goal.request);
 }

@@ -163,6 +163,9 @@ function contents(source: Source): string {
 }
 
 function termIndex(sources: readonly Source[]): string {
+  // One text has no "where": its terms are points, which a report turns into the index over many.
+  const [only, ...others] = sources;
+  if (only !== undefined && others.length === 0) return listed(findingsOf("terms", only), "terms");
   const terms = findTerms(sources, 80);
   if (terms.length === 0) return labelled("", "No terms found.");
   return labelled(

@@ -6,7 +6,7 @@ export const comparison: Family = {
   can: "compare two named files line by line",
   example: "Compare docs/a.md with docs/b.md",
   needs: () => ["files.read", "artifact.write"],
-  matches: (goal) => goal.files.length === 2 && asksFor("compare", goal.request),
+  matches: (goal) => goal.files.length === 2 && asksFor("compare", goal.words),
   plan: (goal) => ({
     steps: [
       ...readFiles(goal),

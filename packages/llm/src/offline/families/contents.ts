@@ -6,7 +6,7 @@ export const contents: Family = {
   can: "make a table of contents from the headings of files",
   example: "Make a table of contents of all Markdown files in docs",
   needs: collectionTools,
-  matches: (goal) => goal.speaksOfFiles && asksFor("headings", goal.request),
+  matches: (goal) => goal.speaksOfFiles && asksFor("headings", goal.words),
   plan: (goal) =>
     collection(
       goal,

@@ -21,7 +21,7 @@ export const count: Family = {
   needs: collectionTools,
   matches: (goal) =>
     goal.speaksOfFiles &&
-    asksFor("count", goal.request) &&
+    asksFor("count", goal.words) &&
     /\b(?:words?|lines?|characters?|length)\b/i.test(goal.request),
   plan: (goal) => ({
     steps: [

@@ -7,7 +7,7 @@ export const decisions: Family = {
   example:
     "Read every Markdown file below docs, summarise each one, and write a report that lists the decisions they contain",
   needs: collectionTools,
-  matches: (goal) => goal.speaksOfFiles && asksFor("decisions", goal.request),
+  matches: (goal) => goal.speaksOfFiles && asksFor("decisions", goal.words),
   plan: (goal) => {
     const find = {
       id: "decisions",
@@ -19,6 +19,6 @@ export const decisions: Family = {
       prompt: "Summarise this file in at most 3 sentences.",
       description: "Summarise every file",
     };
-    return collection(goal, asksFor("summarize", goal.request) ? [extract, find] : [find], "report.md");
+    return collection(goal, asksFor("summarize", goal.words) ? [extract, find] : [find], "report.md");
   },
 };

@@ -11,7 +11,7 @@ export const givenText: Family = {
   example:
     "Summarise this text: The service keeps every result in PostgreSQL. Redis only carries wake-ups between processes. Losing Redis therefore loses no task, it only delays the next step.",
   needs: () => ["artifact.write"],
-  matches: (goal) => goal.given !== undefined && usable.some((operation) => asksFor(operation, goal.request)),
+  matches: (goal) => goal.given !== undefined && usable.some((operation) => asksFor(operation, goal.words)),
   plan: (goal) => ({
     steps: [
       {

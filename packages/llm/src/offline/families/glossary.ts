@@ -6,7 +6,7 @@ export const glossary: Family = {
   can: "build an index of the terms that files use, with where they occur",
   example: "Build a glossary of the key terms in the documents below docs",
   needs: collectionTools,
-  matches: (goal) => goal.speaksOfFiles && asksFor("terms", goal.request),
+  matches: (goal) => goal.speaksOfFiles && asksFor("terms", goal.words),
   plan: (goal) =>
     collection(
       goal,

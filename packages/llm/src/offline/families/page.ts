@@ -18,9 +18,9 @@ export const page: Family = {
   matches: (goal) => goal.urls.length === 1,
   plan: (goal) => {
     const url = goal.urls[0] as string;
-    const words = goal.request.replace(url, " ");
     const prompt =
-      prompts.find(([operation]) => asksFor(operation, words))?.[1] ?? "Summarise this page in at most 5 sentences.";
+      prompts.find(([operation]) => asksFor(operation, goal.words))?.[1] ??
+      "Summarise this page in at most 5 sentences.";
     return {
       steps: [
         tool("fetch", "http.get", { url }, `Fetch ${url}`),

@@ -6,7 +6,7 @@ export const ranking: Family = {
   can: "report the largest, smallest, newest or oldest files",
   example: "Report the 10 largest files below docs",
   needs: () => ["files.list", "artifact.write"],
-  matches: (goal) => goal.speaksOfFiles && asksFor("rank", goal.request),
+  matches: (goal) => goal.speaksOfFiles && asksFor("rank", goal.words),
   plan: (goal) => {
     const order =
       /\b(?:smallest|oldest|newest|latest|most recent(?:ly)?)\b/i.exec(goal.request)?.[0].toLowerCase() ?? "largest";

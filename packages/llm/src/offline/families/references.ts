@@ -16,11 +16,11 @@ export const references: Family = {
   can: "extract the links, e-mail addresses or dates of files",
   example: "Extract all links and e-mail addresses from the files below docs",
   needs: collectionTools,
-  matches: (goal) => goal.speaksOfFiles && kinds.some(({ id }) => asksFor(id, goal.request)),
+  matches: (goal) => goal.speaksOfFiles && kinds.some(({ id }) => asksFor(id, goal.words)),
   plan: (goal) =>
     collection(
       goal,
-      kinds.filter(({ id }) => asksFor(id, goal.request)),
+      kinds.filter(({ id }) => asksFor(id, goal.words)),
       "references.md",
     ),
 };

@@ -6,7 +6,7 @@ export const summaryOfFile: Family = {
   can: "summarise one named file",
   example: "Summarise docs/ARCHITECTURE.md in 5 sentences",
   needs: () => ["files.read", "artifact.write"],
-  matches: (goal) => goal.files.length === 1 && asksFor("summarize", goal.request),
+  matches: (goal) => goal.files.length === 1 && asksFor("summarize", goal.words),
   plan: (goal) => {
     const length =
       /\b(?:in|at most|with)\s+(?:at most\s+)?((?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)\s+(?:sentences?|points|bullets?))\b/i.exec(
@@ -30,7 +30,7 @@ export const summariesOfFiles: Family = {
   can: "summarise each file of a folder or of a list",
   example: "Summarise every Markdown file below docs",
   needs: collectionTools,
-  matches: (goal) => goal.speaksOfFiles && asksFor("summarize", goal.request),
+  matches: (goal) => goal.speaksOfFiles && asksFor("summarize", goal.words),
   plan: (goal) =>
     collection(
       goal,

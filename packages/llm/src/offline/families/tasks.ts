@@ -6,7 +6,7 @@ export const tasks: Family = {
   can: "collect the TODOs and action items of files",
   example: "Collect all TODOs and action items from the Markdown files in notes/",
   needs: collectionTools,
-  matches: (goal) => goal.speaksOfFiles && asksFor("tasks", goal.request),
+  matches: (goal) => goal.speaksOfFiles && asksFor("tasks", goal.words),
   plan: (goal) =>
     collection(
       goal,
