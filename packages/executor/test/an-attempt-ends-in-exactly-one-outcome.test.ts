@@ -41,7 +41,7 @@ const hang = defineTool({
   output: z.unknown(),
   effect: "read",
   execute: (_input, { signal }) =>
-    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
 });
 
 describe("an attempt", () => {

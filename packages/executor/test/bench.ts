@@ -29,6 +29,8 @@ export interface BenchOptions {
   readonly performers?: Partial<Record<StepType, Performer>>;
   readonly slots?: number;
   readonly abandonAfterMs?: number;
+  /** Stands in for the session's own signal. */
+  readonly lost?: AbortSignal;
   readonly failPoint?: (
     name: FailPoint,
     ref: { readonly taskId: string; readonly stepId: string },
@@ -45,7 +47,7 @@ export interface Bench {
   readonly session: Session;
   readonly logged: readonly { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
   readonly recorded: readonly Recorded[];
-  create(plan: PlanSpec, settings?: TaskSettingsInput, input?: unknown): Promise<TaskRef>;
+  create(plan: PlanSpec, settings?: TaskSettingsInput, input?: unknown, goal?: string): Promise<TaskRef>;
   /** Runs what is ready until the task stops moving by itself. */
   run(ref: TaskRef, until?: (task: TaskRow) => boolean): Promise<TaskRow>;
   runPlan(
@@ -114,7 +116,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     meter,
     log,
     slots: options.slots ?? 10,
-    lost: session.lost,
+    lost: options.lost ?? session.lost,
     clock: Date.now,
     monotonic: () => performance.now(),
     random: Math.random,
@@ -142,7 +144,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     logged,
     recorded: meter.recorded,
     takeWakeUps,
-    async create(plan, settings = {}, input = null) {
+    async create(plan, settings = {}, input = null, goal = "Find out what the harbour decided") {
       const taskId = newId();
       const steps = layOutPlan(planSpec.parse(plan), {
         newId,
@@ -155,7 +157,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
         tenantId: defaultTenantId,
         taskId,
         kind: "plan",
-        goal: "Find out what the harbour decided",
+        goal,
         input,
         settings: parsed,
         steps,
