@@ -1,5 +1,5 @@
 /** What the API needs of the world: small ports that compose.ts fills. */
-import type { LivePort, LogPort, ModelPort, ToolPort } from "@baton/core/ports";
+import type { LivePort, LogPort, ModelPort, NewTrace, ToolPort } from "@baton/core/ports";
 import type { TaskSettingsInput } from "@baton/core/task";
 import type { ModelRef } from "@baton/core/plan";
 import type { ClientStore } from "@baton/store";
@@ -10,6 +10,8 @@ export interface Decision {
   readonly reasons: readonly string[];
   readonly offline: boolean;
   readonly rule?: string;
+  /** What the decision adds to the account of the task that answers the message. */
+  readonly traces: readonly NewTrace[];
 }
 
 export interface ApiDeps {

@@ -65,6 +65,17 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
       confidence: 1,
       reasons: ["a rule of this test"],
       offline: true,
+      traces: [
+        {
+          type: "orchestration-decided",
+          data: {
+            orchestrate: message.includes("every"),
+            confidence: 1,
+            reasons: ["a rule of this test"],
+            offline: true,
+          },
+        },
+      ],
     }),
     mcpServers: new Map(),
     log: {

@@ -6,27 +6,17 @@
  */
 import { taskStates } from "@baton/core/lifecycle";
 import type { TaskState } from "@baton/core/lifecycle";
-import type { NewTrace } from "@baton/core/ports";
-import type { ApiDeps, Decision } from "../deps.ts";
+import type { ApiDeps } from "../deps.ts";
 import { wantsEventStream } from "../routing/call.ts";
 import type { Call, RouteCode } from "../routing/call.ts";
 import { refOf } from "../tasks/creation.ts";
 import type { TaskCreation } from "../tasks/creation.ts";
-import { threadUuid } from "../tasks/thread-id.ts";
 import { taskOf } from "../tasks/code.ts";
-import { present } from "../tasks/wire.ts";
 import { said } from "./message.ts";
 import { escalationText } from "./reply-text.ts";
 import { uiStream } from "./streams.ts";
 
 const liveStates = (Object.keys(taskStates) as TaskState[]).filter((state) => taskStates[state] === "live");
-
-function decisionTrace({ orchestrate, confidence, reasons, offline, rule }: Decision): NewTrace {
-  return {
-    type: "orchestration-decided",
-    data: { orchestrate, confidence, reasons, offline, ...(rule === undefined ? {} : { rule }) },
-  };
-}
 
 /** Keeps the message and starts what answers it; resolves to the task's id. */
 async function begin(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">): Promise<string> {
@@ -34,15 +24,20 @@ async function begin(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">):
   const { text, input } = said(body);
   const settings = creation.settingsOf(body);
   const { tenantId } = principal;
-  const threadId = threadUuid(tenantId, body.id);
+  const threadId = body.id;
   const mayOrchestrate = body.toolChoice === "auto";
   const decision = mayOrchestrate
     ? await deps.decide(text, { model: settings.model, signal: request.signal })
     : undefined;
-  const messageId = body.message.id ?? deps.newId();
-  const { parts } = body.message;
-  await deps.store.appendMessage({ tenantId, threadId, messageId, role: "user", parts, ...present({ decision }) });
-  const traces = decision === undefined ? [] : [decisionTrace(decision)];
+  const { traces = [], ...kept } = decision ?? {};
+  await deps.store.appendMessage({
+    tenantId,
+    threadId,
+    messageId: body.message.id ?? deps.newId(),
+    role: "user",
+    parts: body.message.parts,
+    ...(decision === undefined ? {} : { decision: kept }),
+  });
   const intent = { principal, goal: text, input, settings, threadId, idempotency, traces };
   const { taskId } = decision?.orchestrate === true ? await creation.goal(intent) : await creation.reply(intent);
   return taskId;
@@ -53,7 +48,7 @@ async function sayEscalated(deps: ApiDeps, call: Call<"chat">, taskId: string): 
   const { tenantId } = call.principal;
   await deps.store.appendMessage({
     tenantId,
-    threadId: threadUuid(tenantId, call.body.id),
+    threadId: call.body.id,
     messageId: taskId,
     role: "assistant",
     parts: [{ type: "text", text: escalationText }],
@@ -76,7 +71,7 @@ async function chat(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">) {
 
 export function chatCode(deps: ApiDeps, creation: TaskCreation): Pick<RouteCode, "chat" | "resumeChat" | "stopChat"> {
   const active = (tenantId: string, id: string, limit: number) =>
-    deps.store.listTasks({ tenantId, threadId: threadUuid(tenantId, id), states: liveStates, limit });
+    deps.store.listTasks({ tenantId, threadId: id, states: liveStates, limit });
   return {
     chat: (call) => chat(deps, creation, call),
     async resumeChat({ principal, params, request }) {

@@ -11,7 +11,6 @@ import type { Call, RouteCode } from "../routing/call.ts";
 import { refOf } from "./creation.ts";
 import type { TaskCreation } from "./creation.ts";
 import { resultOf } from "./result.ts";
-import { threadUuid } from "./thread-id.ts";
 import { followFrom, traceStream } from "./trace-stream.ts";
 import { artifactToWire, iso, present, stepToWire, taskToWire, traceToWire } from "./wire.ts";
 
@@ -62,7 +61,7 @@ async function intent<Id extends IntentRoute>(
 
 async function listTasks(deps: ApiDeps, cursors: Cursors, { principal, query }: Call<"listTasks">) {
   const { tenantId } = principal;
-  const threadId = query.threadId === undefined ? undefined : threadUuid(tenantId, query.threadId);
+  const { threadId } = query;
   const scope = ["tasks", tenantId, query.state ?? [], query.kind ?? "", threadId ?? ""];
   const before =
     query.cursor === undefined

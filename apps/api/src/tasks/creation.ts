@@ -15,7 +15,6 @@ import type { CreateTask, IdempotencyRef } from "@baton/store";
 import type { z } from "zod";
 import type { Principal } from "../access/api-key.ts";
 import type { ApiDeps } from "../deps.ts";
-import { threadUuid } from "./thread-id.ts";
 import { firstStep, layOut } from "./layout.ts";
 
 export interface Capabilities {
@@ -185,7 +184,7 @@ export class TaskCreation {
       traces: intent.traces,
       createdBy: principal.keyId,
       ...layout,
-      ...(threadId === undefined ? {} : { threadId: threadUuid(principal.tenantId, threadId) }),
+      ...(threadId === undefined ? {} : { threadId }),
       ...(idempotency === undefined ? {} : { idempotency }),
     };
     await this.#deps.store.createTask(task);

@@ -1,23 +1,15 @@
 /** From a plan, a goal or a message to the first steps of a task. */
 import { BatonError } from "@baton/core";
-import { buildGraph, criticalPath, estimateDuration, validatePlan } from "@baton/core/graph";
-import type { PlanGraph, PlanProblem } from "@baton/core/graph";
-import { defaultTimeoutMs, layOutPlan } from "@baton/core/plan";
-import type { PlanSpec, StepSpec } from "@baton/core/plan";
+import { validatePlan } from "@baton/core/graph";
+import type { PlanProblem } from "@baton/core/graph";
+import { defaultTimeoutMs } from "@baton/core/plan";
+import type { PlanSpec } from "@baton/core/plan";
 import type { NewStep, StepType } from "@baton/core/ports";
 import type { TaskSettings } from "@baton/core/task";
+import { schedulePlan } from "@baton/orchestrator";
 
 /** Steps that a caller waits for are performed by the api process itself, see ARCHITECTURE §4. */
-const interactivePool = "interactive";
-
-/** What a step is expected to take before anything was measured, in ms; it orders, it promises nothing. */
-const expectedMs: Readonly<Record<StepSpec["type"], number>> = {
-  llm: 8_000,
-  tool: 1_000,
-  map: 20_000,
-  checkpoint: 100,
-  summarization: 8_000,
-};
+export const interactivePool = "interactive";
 
 function planError(problems: readonly PlanProblem[]): BatonError {
   const first = problems[0] as PlanProblem;
@@ -29,36 +21,44 @@ function planError(problems: readonly PlanProblem[]): BatonError {
   });
 }
 
-export interface LaidOutPlan {
-  readonly steps: readonly NewStep[];
-  readonly estimatedDurationMs: number;
+interface LayoutOptions {
+  readonly maxSteps: number;
+  readonly knownTools: ReadonlySet<string>;
+  readonly pool: string;
+  readonly newId: () => string;
 }
 
 /** @throws BatonError invalid-plan, invalid-expression or unknown-tool, with pointers into the body */
 export function layOut(
   plan: PlanSpec,
   settings: TaskSettings,
-  options: {
-    readonly maxSteps: number;
-    readonly knownTools: ReadonlySet<string>;
-    readonly pool: string;
-    readonly newId: () => string;
-  },
-): LaidOutPlan {
+  options: LayoutOptions,
+): ReturnType<typeof schedulePlan> {
   const problems = validatePlan(plan, options);
   if (problems.length > 0) throw planError(problems);
-  const graph: PlanGraph = buildGraph(plan);
-  const weightOf = (node: number): number => expectedMs[plan.steps[node]?.type ?? "tool"];
-  const { rankMs } = criticalPath(graph, weightOf);
-  const rankById = new Map(graph.nodes.map((id, node) => [id, Math.round(rankMs[node] ?? 0)]));
-  const steps = layOutPlan(plan, {
-    newId: options.newId,
-    retry: settings.retry ?? {},
-    pool: options.pool,
-    rankOf: (id) => rankById.get(id) ?? 0,
-  });
-  const seconds = estimateDuration(graph, weightOf, settings.concurrency ?? plan.steps.length);
-  return { steps, estimatedDurationMs: Math.round(seconds * 1_000) };
+  refuseInteractive(plan);
+  const { pool, newId } = options;
+  return schedulePlan(plan, { pool, newId, retry: settings.retry, concurrency: settings.concurrency });
+}
+
+/** The api process serves this pool, and it performs nothing but plans and replies. */
+function refuseInteractive(plan: PlanSpec): void {
+  for (const [index, step] of plan.steps.entries()) {
+    const places =
+      step.type === "map"
+        ? [
+            ["", step.pool],
+            ["/step", step.step.pool],
+          ]
+        : [["", step.pool]];
+    for (const [place, pool] of places) {
+      if (pool !== interactivePool) continue;
+      const detail = `Step "${step.id}" names the pool "${interactivePool}", which only Baton's own steps use. Name another pool, or none.`;
+      throw new BatonError("invalid-plan", detail, {
+        problems: [{ pointer: `/plan/steps/${index}${place}/pool`, detail }],
+      });
+    }
+  }
 }
 
 /** The one step a goal or a simple message begins with. */

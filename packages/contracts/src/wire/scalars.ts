@@ -18,7 +18,7 @@ export const goal = z
   )
   .meta({ description: "What is to be reached, in words; 1 to 100,000 bytes of UTF-8.", minLength: 1 });
 
-/** A thread as the client names it: a UUID, or any text, which Baton maps to one UUID of its own. */
+/** A thread, under whatever name the client gives it. */
 export const threadId = z.string().min(1).max(200);
 
 export const count = z.int().min(0);

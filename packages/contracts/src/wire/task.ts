@@ -55,7 +55,7 @@ export const task = z.strictObject({
   offline: z.boolean().meta({ description: "True when the offline model made any decision or text of it." }),
   estimatedDurationMs: count.optional(),
   lastError: stepError.optional(),
-  threadId: uuid.optional(),
+  threadId: z.string().optional(),
   originTaskId: uuid.optional(),
   result: json.optional().meta({ description: "The plan's result; only on GET of one completed task." }),
   createdAt: timestamp,

@@ -1,0 +1,61 @@
+/**
+ * The api process.
+ *
+ * 1. Everything comes from the configuration; `BATON_API_KEY` is a key that works from the start.
+ * 2. On SIGTERM it takes no request, lets answers and plans end within a grace, and leaves.
+ */
+import { loadConfig } from "@baton/config";
+import { leaveWithParent } from "@baton/embedded/lifetime";
+import { createLog, createMeter } from "@baton/telemetry";
+import { createApi } from "./api.ts";
+import { compose } from "./compose.ts";
+import { listen } from "./server.ts";
+
+/** Streams have no end of their own; their readers resume elsewhere. */
+const answersMs = 3_000;
+const closingMs = 12_000;
+
+export interface ApiProcess {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function startApi(place: {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}): Promise<ApiProcess> {
+  const { config } = loadConfig(place);
+  const { graceMs } = config.worker;
+  leaveWithParent({ graceMs: graceMs + closingMs });
+  const log = createLog({ level: config.logLevel, fields: { service: "api" } });
+  const meter = createMeter({ service: "api" });
+  const { deps, close } = await compose({ config, apiKey: place.env["BATON_API_KEY"] || undefined, log, meter });
+  const server = await listen(createApi(deps), config.api).catch(async (error: unknown) => {
+    await close(0);
+    throw error;
+  });
+  log.info("api-started", { url: server.url });
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    log.info("api-stopping", { graceMs });
+    await server.close(answersMs);
+    await close(graceMs);
+    await meter.close();
+    log.info("api-stopped");
+  };
+  const stopOnce = () => (stopped ??= stop());
+  const end = () => {
+    // What is left by then is taken back by the lease, as after a crash.
+    setTimeout(() => process.exit(1), graceMs + closingMs).unref();
+    stopOnce().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error("stop-failed", { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
+  return { url: server.url, stop: stopOnce };
+}
