@@ -1,8 +1,16 @@
 /** Every command with its options, as commander knows them. */
 import { Command, InvalidArgumentError } from "commander";
+import type { Scope } from "@baton/contracts";
 import { showConfig } from "./commands/config.ts";
+import { demo } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
+import { createKey, listKeys, revokeKey } from "./commands/key.ts";
 import { migrateDatabase } from "./commands/migrate.ts";
+import { run } from "./commands/run.ts";
+import { intend, status, tail, why } from "./commands/tasks.ts";
+import type { IntentName } from "./commands/tasks.ts";
+
+type Ends = <A extends unknown[]>(code: (...args: A) => Promise<number> | number) => (...args: A) => Promise<void>;
 
 /** Resolves to the exit code. Rejects with a CommanderError for a wrong command line, or what the command threw. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -12,30 +20,114 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     .showHelpAfterError('("baton --help" lists commands and options)')
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
-  const ends =
-    <A extends unknown[]>(code: (...args: A) => Promise<number> | number) =>
-    async (...args: A): Promise<void> => {
+  const ends: Ends =
+    (code) =>
+    async (...args) => {
       exitCode = await code(...args);
     };
+  addStackCommands(program, ends);
+  addTaskCommands(program, ends);
+  addInstallationCommands(program, ends);
+  await program.parseAsync([...argv], { from: "user" });
+  return exitCode;
+}
 
+function addStackCommands(program: Command, ends: Ends): void {
+  program
+    .command("demo")
+    .description("read a folder of Markdown files and report the decisions in them, on a stack of its own")
+    .argument("[folder]", "the folder to read (default: docs)")
+    .option("--dir <folder>", "the same, as an option")
+    .option("--workers <n>", "worker processes", count, 2)
+    .option("--model <provider/model>", "instead of the configured one")
+    .option("--out <folder>", "where artifacts are saved (default: baton-output/<task id>)")
+    .option("--data <folder>", "where data lives; a stack that runs there is used (default: .baton/demo)")
+    .option("--verbose", "show every log line")
+    .action(ends(demo));
   program
     .command("dev")
-    .description("start PostgreSQL, api and workers here, and keep them up")
+    .description("start PostgreSQL, the api and workers here, and keep them up")
     .option("--data <folder>", "where data lives (default: .baton)")
     .option("--workers <n>", "worker processes", count, 1)
     .option("--port <port>", "of the api; 0 takes a free one", portNumber)
     .option("--tools <folder>", "your own tools (default: tools/ when it exists)")
     .option("--verbose", "show every log line")
     .action(ends(dev));
+}
+
+const dataOption = ["--data <folder>", "the data folder of the stack to speak to"] as const;
+const jsonOption = ["--json", "one JSON object per line"] as const;
+
+function addTaskCommands(program: Command, ends: Ends): void {
+  program
+    .command("run")
+    .description("run a goal to its end: show the plan, follow it, print the result, save the artifacts")
+    .argument("<goal>", "what is to be reached, in words")
+    .option("--dir <folder>", "the folder that the task may read")
+    .option("--model <provider/model>", "instead of the configured one")
+    .option("--plan-only", "show the plan and perform nothing of it")
+    .option("--out <folder>", "where artifacts are saved (default: baton-output/<task id>)")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(run));
+  const about = (name: string, description: string, argument = "<id>") =>
+    program
+      .command(name)
+      .description(description)
+      .argument(argument, "the task's id")
+      .option(...jsonOption)
+      .option(...dataOption);
+  about("status", "how far a task is; without an id, the newest tasks", "[id]").action(ends(status));
+  about("tail", "what happened to a task, and what happens").action(ends(tail));
+  about("why", "what a task waits for, and what would move it").action(ends(why));
+  const intents: Readonly<Record<IntentName, string>> = {
+    cancel: "end a task; running steps are told to stop",
+    pause: "let nothing of a task start until it is resumed",
+    resume: "go on with a paused task",
+    retry: "go on with a failed task where it stopped",
+  };
+  for (const [name, description] of Object.entries(intents)) {
+    about(name, description)
+      .option("--reason <text>", "kept in the task's traces")
+      .action(ends((id: string, options: object) => intend(name as IntentName, id, options)));
+  }
+}
+
+function addInstallationCommands(program: Command, ends: Ends): void {
+  const key = program.command("key").description("make, list and revoke API keys");
+  key
+    .command("create")
+    .description("make a key; it is printed this once")
+    .argument("<name>", "what it is for")
+    .option("--scopes <list>", "read, write, admin, separated by commas", scopes, ["read", "write"])
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(createKey));
+  key
+    .command("list")
+    .description("list the keys that work")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(listKeys));
+  key
+    .command("revoke")
+    .description("make a key stop working")
+    .argument("<id>", "the key's id")
+    .option(...dataOption)
+    .action(ends(revokeKey));
   program
     .command("config")
     .description("print the settings in force; secrets are masked")
-    .option("--json", "one JSON object per line")
+    .option(...jsonOption)
     .action(ends(showConfig));
   program.command("migrate").description("bring DATABASE_URL to this version").action(ends(migrateDatabase));
+}
 
-  await program.parseAsync([...argv], { from: "user" });
-  return exitCode;
+function scopes(text: string): Scope[] {
+  const named = text.split(",").map((word) => word.trim());
+  const known = ["read", "write", "admin"];
+  if (named.every((word) => known.includes(word))) return named as Scope[];
+  throw new InvalidArgumentError(`Name some of ${known.join(", ")}, separated by commas.`);
 }
 
 function count(text: string): number {

@@ -29,6 +29,8 @@ export interface ProgramsPlan {
 
 export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildProgram[]> {
   const env = {
+    // Whoever has the key of a local stack is the user it runs as, and may read what it reads.
+    BATON_WORKSPACES: "/",
     ...plan.env,
     DATABASE_URL: plan.databaseUrl,
     ...(plan.toolsFolder !== undefined && { BATON_TOOLS: plan.toolsFolder }),

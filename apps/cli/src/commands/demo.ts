@@ -1,0 +1,185 @@
+/**
+ * `baton demo`: the main thing, end to end: a goal in words, a plan, parallel steps on worker processes, a report.
+ *
+ * 1. It brings its own stack on a data folder of its own, and stops it; a stack that runs on --data is used instead.
+ * 2. What workers did is read from the traces, never from their memory.
+ * 3. Every text that the offline model wrote is labelled so, and its answering time is printed.
+ */
+import { relative } from "node:path";
+import { findStack } from "@baton/embedded";
+import type { Task } from "@baton/contracts";
+import { connectTo, demoFolder } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Console } from "../console/console.ts";
+import { openConsole } from "../console/console.ts";
+import { bytes, duration, fit, printable } from "../console/text.ts";
+import { CommandFailure, exits } from "../failure.ts";
+import { callersFolder, callersPath, openProject } from "../local/project.ts";
+import type { Project } from "../local/project.ts";
+import { startLocalStack } from "../local/stack.ts";
+import type { LocalStack } from "../local/stack.ts";
+import { followProgress } from "../progress/follow.ts";
+import { planLines } from "../progress/plan.ts";
+import { timelineLines, timelineRows } from "../progress/timeline.ts";
+import { allAttempts } from "../progress/tracker.ts";
+import type { Tracker } from "../progress/tracker.ts";
+import { saveArtifacts } from "./artifacts.ts";
+import { dataFolder } from "./dev.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { modelRef, shownPath } from "./run.ts";
+import { exitCodeOfTask, explainEnd, resultText } from "./task-outcome.ts";
+
+export interface DemoOptions {
+  readonly dir?: string;
+  readonly workers: number;
+  readonly model?: string;
+  readonly data?: string;
+  readonly out?: string;
+  readonly verbose?: boolean;
+}
+
+/** What the offline model waits before it answers, unless the settings say otherwise: a hosted one takes longer. */
+const offlineLatencyMs = 300;
+const shownReportLines = 24;
+
+export async function demo(folder: string | undefined, options: DemoOptions): Promise<number> {
+  const startedAt = performance.now();
+  const console = openConsole({ always: true });
+  const project = openProject();
+  const material = materialOf(project, folder ?? options.dir);
+  const model = options.model === undefined ? undefined : modelRef(options.model);
+  const dataDir = await demoData(project, options.data);
+  console.progress(
+    console.paint("dim", `starting PostgreSQL, the api and ${options.workers} workers below ${dataDir} …`),
+  );
+  const stack = await startLocalStack({
+    project,
+    dataDir,
+    console,
+    workers: options.workers,
+    port: 0,
+    separateFolders: true,
+    env: { DISABLE_TASK_WORKER: "0", BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)) },
+    verbose: options.verbose === true,
+  });
+  try {
+    console.progress(console.paint("dim", `up after ${duration(performance.now() - startedAt)} at ${stack.apiUrl}`));
+    const connection = connectTo(stack.apiUrl, stack.apiKey);
+    const settings = { workspace: material.workspace, ...(model !== undefined && { model }) };
+    const task = await connection.client.createTask({ goal: material.goal, settings });
+    return await Promise.race([
+      perform(connection, task.id, { console, project, stack, options }),
+      stack.ended.then((end): number => {
+        if (end.reason === "signal") return exits.interrupted;
+        throw new CommandFailure(exits.unavailable, `The stack ended: ${end.reason}. Its logs: ${stack.logFolder}`);
+      }),
+    ]);
+  } finally {
+    await stack.stop();
+  }
+}
+
+interface Material {
+  readonly workspace: string;
+  readonly goal: string;
+}
+
+/** A folder of the project keeps its name in the goal; any other one is the workspace itself. */
+function materialOf(project: Project, named: string | undefined): Material {
+  const folder = callersFolder(named ?? `${project.folder}/docs`, "FOLDER");
+  const inProject = relative(project.folder, folder);
+  const isNamed = /^[\w.-]+(\/[\w.-]+)*$/.test(inProject) && !inProject.startsWith("..");
+  const where = isNamed ? inProject : "the workspace";
+  return {
+    workspace: isNamed ? project.folder : folder,
+    goal: `Read every Markdown file below ${where}, summarise each one, and write a report that lists the decisions they contain`,
+  };
+}
+
+/** A folder that no stack owns; the one that is named may be in use, and is attached to then. */
+async function demoData(project: Project, option: string | undefined): Promise<string> {
+  if (option !== undefined) return dataFolder(project, option);
+  const own = demoFolder(dataFolder(project, undefined));
+  for (let at = 1; ; at++) {
+    const folder = at === 1 ? own : `${own}-${at}`;
+    if ((await findStack(folder)) === undefined) return folder;
+  }
+}
+
+function latencyOf({ config }: Project): number {
+  return config.models.offlineLatencyMs === 0 ? offlineLatencyMs : config.models.offlineLatencyMs;
+}
+
+interface Setting {
+  readonly console: Console;
+  readonly project: Project;
+  readonly stack: LocalStack;
+  readonly options: DemoOptions;
+}
+
+async function perform({ client }: Connection, taskId: string, setting: Setting): Promise<number> {
+  const { console, stack, options } = setting;
+  const nameOf = workerNames(stack);
+  console.progress(console.paint("dim", `task ${taskId}`));
+  using interrupt = onInterrupt();
+  const { tracker } = await followProgress({
+    client,
+    taskId,
+    console,
+    signal: interrupt.signal,
+    nameOf,
+    onPlan: (steps) => {
+      console.data(`\n${console.paintData("bold", `The plan: ${steps.length} steps`)}`);
+      for (const text of planLines(steps, console, console.columns - 1)) console.data(text);
+      console.data("");
+    },
+  });
+  const task = await client.getTask(taskId);
+  const saved = await saveArtifacts(client, taskId, callersPath(options.out ?? `baton-output/${taskId}`));
+  explainEnd(task, console);
+  printTimeline(tracker, nameOf, console);
+  printModel(task, setting);
+  printReport(task, console);
+  for (const { path, sizeBytes } of saved) {
+    console.data(`\n${console.paintData("green", "saved")} ${shownPath(path)} (${bytes(sizeBytes)})`);
+  }
+  return exitCodeOfTask(task);
+}
+
+/** `worker-1` for `host/pid` when the process is one of ours. */
+function workerNames({ names }: LocalStack): (worker: string) => string {
+  return (worker) => {
+    const pid = /\/(\d+)$/.exec(worker)?.[1];
+    return names.get(Number(pid)) ?? worker;
+  };
+}
+
+function printTimeline(tracker: Tracker, nameOf: (worker: string) => string, console: Console): void {
+  const tops = [...tracker.steps.values()].filter(({ parentId }) => parentId === undefined);
+  const rows = timelineRows(tops, nameOf);
+  console.data(`\n${console.paintData("bold", "What ran where, and when")}`);
+  for (const text of timelineLines(rows, console.columns - 1)) console.data(text);
+  const byWorker = Map.groupBy(tops.flatMap(allAttempts), ({ worker }) => nameOf(worker));
+  const counts = [...byWorker].map(([worker, attempts]) => `${worker} ${attempts.length}`).toSorted();
+  console.data(console.paintData("dim", `attempts: ${counts.join(", ")}`));
+}
+
+function printModel(task: Task, { console, project }: Setting): void {
+  if (!task.offline) return;
+  console.data(
+    `\n${console.paintData("yellow", "[offline model]")} No language model took part: the offline model plans by rules and quotes.`,
+  );
+  console.data(
+    `It waits ${latencyOf(project)} ms before each answer (BATON_OFFLINE_LATENCY_MS, models.offlineLatencyMs).`,
+  );
+}
+
+function printReport(task: Task, console: Console): void {
+  const text = resultText(task.result);
+  if (text === undefined) return;
+  const lines = printable(text).split("\n");
+  console.data(`\n${console.paintData("bold", "The report begins")}`);
+  for (const line of lines.slice(0, shownReportLines)) console.data(fit(`  ${line}`, console.columns - 1));
+  if (lines.length > shownReportLines)
+    console.data(console.paintData("dim", `  … ${lines.length - shownReportLines} more lines`));
+}

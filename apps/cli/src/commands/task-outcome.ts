@@ -1,0 +1,43 @@
+/** How a task ended, for a person: its result, its error, what it cost. */
+import { exitCodeOf } from "@baton/contracts";
+import type { Task } from "@baton/contracts";
+import type { Console } from "../console/console.ts";
+import { duration, oneLine } from "../console/text.ts";
+
+/** The exit code of a command that waited for the task. */
+export function exitCodeOfTask(task: Task): number {
+  if (task.state === "completed") return 0;
+  if (task.state === "cancelled") return exitCodeOf("cancelled");
+  return exitCodeOf(task.lastError?.code ?? "internal");
+}
+
+/** On standard error: how it ended, after what time, at what cost, and what to do about a failure. */
+export function explainEnd(task: Task, console: Console): void {
+  const label = task.offline ? "  [offline model: rules, no language model]" : "";
+  const summary = `${figures(task)}${label}`;
+  if (task.state === "completed") {
+    console.progress(`${console.paint("green", "completed")} ${summary}`);
+    return;
+  }
+  console.note(`${console.paint("red", task.state)} ${summary}`);
+  if (task.lastError !== undefined) {
+    console.note(`  ${task.lastError.code}: ${oneLine(task.lastError.message)}`);
+    for (const cause of task.lastError.causes) console.note(`  caused by ${oneLine(cause.message)}`);
+  }
+  if (task.state === "failed") console.note(`  Try again: npm run baton -- retry ${task.id}`);
+}
+
+function figures(task: Task): string {
+  const { startedAt, finishedAt, updatedAt, usage, settledSteps, totalSteps } = task;
+  const took = startedAt === undefined ? [] : [duration(Date.parse(finishedAt ?? updatedAt) - Date.parse(startedAt))];
+  const tokens = usage.inputTokens + usage.outputTokens;
+  const cost = usage.costUsd === null || usage.costUsd === 0 ? "" : `, $${usage.costUsd.toFixed(4)}`;
+  const parts = [...took, `${settledSteps}/${totalSteps} steps`, ...(tokens === 0 ? [] : [`${tokens} tokens${cost}`])];
+  return parts.join(", ");
+}
+
+/** A text as it is; anything else as JSON. */
+export function resultText(result: unknown): string | undefined {
+  if (result === undefined || result === null) return undefined;
+  return typeof result === "string" ? result : JSON.stringify(result, undefined, 2);
+}
