@@ -8,14 +8,13 @@
 import { randomBytes } from "node:crypto";
 import { modelSettings, requireDatabaseUrl } from "@baton/config";
 import type { Config } from "@baton/config";
-import { BatonError, uuidv7 } from "@baton/core";
+import { uuidv7 } from "@baton/core";
 import type {
   FailPoint,
   LivePort,
   LogPort,
   MeterPort,
   ModelPort,
-  Performer,
   QueuePort,
   RateLimiter,
   WakeUp,
@@ -26,6 +25,7 @@ import { startHousekeeping } from "@baton/housekeeping";
 import type { Housekeeping } from "@baton/housekeeping";
 import { createPostgresLive, createRedisLive } from "@baton/live";
 import { createModels } from "@baton/llm";
+import { createPerformers } from "@baton/orchestrator";
 import { createRedisLimiter, openPostgresQueue, openRedisConnection, openRedisQueue } from "@baton/queue";
 import { openStore } from "@baton/store";
 import type { Store } from "@baton/store";
@@ -33,6 +33,9 @@ import { createBuiltinTools, createToolRegistry, loadToolsFolder, watchToolsFold
 import type { Tool, ToolRegistry } from "@baton/tools";
 
 export const newId = (): string => uuidv7(Date.now(), randomBytes(10));
+/** The pool of the steps that a plan adds. */
+const defaultPool = "default";
+
 export const monotonic = (): number => performance.now();
 
 export interface ComposeOptions {
@@ -118,9 +121,7 @@ export async function compose(options: ComposeOptions): Promise<Parts> {
     });
     const performers: Performers = {
       ...createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now }),
-      plan: notHere,
-      evaluate: notHere,
-      reply: notHere,
+      ...createPerformers({ store, models, tools, newId, pool: defaultPool }),
     };
     const housekeeping = startHousekeeping({
       store,
@@ -138,9 +139,6 @@ export async function compose(options: ComposeOptions): Promise<Parts> {
     return { store, queue, live, models, tools, performers, housekeeping };
   }
 }
-
-const notHere: Performer = ({ step }) =>
-  Promise.reject(new BatonError("internal", `This worker performs no steps of type ${step.type}.`));
 
 interface Channels {
   readonly queue: QueuePort;

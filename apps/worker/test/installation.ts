@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { defaultTenantId, uuidv7 } from "@baton/core";
 import type { TaskRef } from "@baton/core";
 import { layOutPlan, planSpec } from "@baton/core/plan";
+import type { NewStep } from "@baton/core/ports";
 import { taskSettings } from "@baton/core/task";
 import { openPostgresQueue, openRedisQueue } from "@baton/queue";
 import { openStore } from "@baton/store";
@@ -32,6 +33,7 @@ export interface Installation {
   readonly store: Store;
   startWorker(env?: Record<string, string>): Promise<WorkerProcess>;
   create(steps: readonly unknown[]): Promise<TaskRef>;
+  createGoal(goal: string, workspace: string): Promise<TaskRef>;
   /** Waits until the task is in one of the states. */
   until(ref: TaskRef, ...states: string[]): Promise<TaskRow>;
   steps(ref: TaskRef): Promise<ReadonlyMap<string, StepRow>>;
@@ -144,6 +146,37 @@ export async function openInstallation(postgresUrl: string, redisUrl?: string): 
         input: null,
         settings: taskSettings.parse({ evaluate: false, checkpointInterval: 1_000 }),
         steps: layOutPlan(plan, { newId, retry: { max_attempts: 3, base_ms: 10 }, pool: "default", rankOf: () => 1 }),
+        traces: [],
+      });
+      return { tenantId: defaultTenantId, taskId };
+    },
+    async createGoal(goal, workspace) {
+      const taskId = newId();
+      const plan: NewStep = {
+        stepId: newId(),
+        key: "plan",
+        kind: "plan",
+        type: "plan",
+        description: "Plan the goal",
+        config: {},
+        join: "all",
+        dependsOn: [],
+        references: [],
+        rank: 0,
+        pool: "interactive",
+        timeoutMs: 60_000,
+        retry: {},
+        onExhausted: "fail",
+      };
+      const settings = taskSettings.parse({ workspace });
+      await store.createTask({
+        tenantId: defaultTenantId,
+        taskId,
+        kind: "goal",
+        goal,
+        input: null,
+        settings,
+        steps: [plan],
         traces: [],
       });
       return { tenantId: defaultTenantId, taskId };

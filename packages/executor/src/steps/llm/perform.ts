@@ -7,6 +7,8 @@
  * 3. A cut or refused answer is never an output.
  */
 import { BatonError } from "@baton/core";
+import { createBudget } from "@baton/core/context";
+import type { Budget } from "@baton/core/context";
 import { modelRef } from "@baton/core/plan";
 import type {
   ModelMessage,
@@ -20,8 +22,6 @@ import type {
 import { boundedText } from "@baton/core/retry";
 import { gatherMaterial, hasSummary } from "../../context/material.ts";
 import { reasonPrompt } from "../../context/prompt.ts";
-import { createBudget } from "../../context/tokens.ts";
-import type { Budget } from "../../context/tokens.ts";
 import { createOutputValidator } from "./schema.ts";
 import { smallestSummaryTokens, summaryStep } from "./summary-step.ts";
 
