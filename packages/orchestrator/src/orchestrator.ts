@@ -1,3 +1,4 @@
+import { BatonError } from "@baton/core";
 import { taskSettings } from "@baton/core/task";
 import type { TaskSettings } from "@baton/core/task";
 import type { BatonEvent } from "@baton/core/events";
@@ -6,6 +7,7 @@ import type { Material, ModelMessage, ModelPort, ToolSummary } from "@baton/core
 import { type SummarizedContext, summarizeContext } from "./context/summarize.ts";
 import { type Decision, shouldOrchestrate } from "./decision/decide.ts";
 import type { ModelOptions } from "./model/access.ts";
+import { shapeProblems } from "./model/object.ts";
 import { type DecomposedGoal, decomposeGoal } from "./plan/decompose.ts";
 import { evaluateProgress, type ProgressEvaluation, type TaskProgress } from "./progress/evaluate.ts";
 
@@ -29,11 +31,13 @@ export class TaskOrchestrator {
   readonly settings: TaskSettings;
   readonly #options: Omit<ModelOptions, "signal">;
 
-  /** @throws BatonError unknown-model; ZodError for a limit out of range */
+  /** @throws BatonError unknown-model, or invalid-configuration naming the limit that is out of range */
   constructor(options: TaskOrchestratorOptions) {
     const { chatModel, trace, ...limits } = options;
     const model = chatModel.models.resolve(chatModel.model);
-    this.settings = taskSettings.parse({ ...limits, model });
+    const settings = taskSettings.safeParse({ ...limits, model });
+    if (!settings.success) throw new BatonError("invalid-configuration", shapeProblems(settings.error).join("; "));
+    this.settings = settings.data;
     this.#options = { models: chatModel.models, model, trace, contextWindowLimit: this.settings.contextWindowLimit };
   }
 

@@ -12,7 +12,8 @@ describe("clear wording decides without a model", () => {
   const several = [
     "Read every Markdown file below docs, summarise each one, and write a report that lists the decisions they contain",
     "Lies zuerst alle Dateien im Ordner docs, dann vergleiche sie und schreibe einen Bericht",
-    "Lis tous les fichiers du dossier docs, puis rédige un rapport et envoie le",
+    "Trouve tous les fichiers du dossier docs, puis écris un rapport",
+    "Übersetze jede Datei im Ordner docs und prüfe danach die Links",
     "Lee todos los archivos, luego compara y escribe un informe",
     "请读取所有文件，然后总结并写一份报告",
     "Please:\n- find the invoices of every customer\n- compare them with the orders\n- write a report",
@@ -31,6 +32,11 @@ describe("clear wording decides without a model", () => {
     expect(decision).toMatchObject({ orchestrate: true, offline: true, rule: expect.any(String) });
     expect(decision.reasons.length).toBeGreaterThan(1);
     expect(server.requests).toHaveLength(0);
+  });
+
+  it("a greeting before work is no greeting", () => {
+    for (const message of ["Hi, summarise docs/a.md", "ok, read a.md and list it", "No files were found in docs"])
+      expect(judgeByRules(message)).toMatchObject({ isClear: false });
   });
 
   it("the decision is a trace row", async () => {
@@ -113,7 +119,7 @@ describe("the rules", () => {
   });
 
   it("read a very long message in bounded time", () => {
-    for (const part of ["a", " ", "- x\n", "every each ", "/", "1. "])
+    for (const part of ["a", " ", "a-", "- x\n", "every each ", "/", "1. "])
       expect(judgeByRules(part.repeat(100_000)).rule).not.toBe("");
   });
 });

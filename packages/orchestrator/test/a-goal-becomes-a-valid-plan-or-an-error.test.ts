@@ -173,6 +173,12 @@ describe("the form that providers are given", () => {
     expect(optional).toBeLessThanOrEqual(24);
   });
 
+  it("reaches the provider whole", async () => {
+    const { models, server } = await scripted({ fallback: { object: goodPlan } });
+    await planned(models);
+    expect(server.requests[0]?.body["output_config"]).toMatchObject({ format: { schema: planSchema } });
+  });
+
   it("is shown by an example that passes every check", () => {
     const read = readPlan(examplePlan);
     expect(read.valid && planProblems(read.value, { maxSteps: 5, tools: builtinTools, models: offline })).toEqual([]);
@@ -197,7 +203,9 @@ it("a tool's shapes become a signature", () => {
       size: { enum: ["s", 1] },
       either: { oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] },
       maybe: { type: ["string", "null"] },
-      deep: { properties: { a: { properties: { b: { properties: { c: { properties: { d: { type: "object" } } } } } } } } },
+      deep: {
+        properties: { a: { properties: { b: { properties: { c: { properties: { d: { type: "object" } } } } } } } },
+      },
       bare: {},
     },
   };

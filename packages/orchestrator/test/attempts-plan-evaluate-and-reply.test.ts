@@ -127,6 +127,15 @@ describe("a reply step", () => {
     expect(promptOf(server.requests[0])).toMatch(/Rome\?[\s\S]*30 degrees[\s\S]*winter\?/);
   });
 
+  it("is not shown its own message twice, and knows of attachments", async () => {
+    const { models, server } = await scripted({ fallback: { text: "Ten." } });
+    const input = { attachments: [{ name: "rome.pdf", mediaType: "application/pdf", url: "data:," }] };
+    const parts = { models, messages, task: { ...task, goal: "And in winter, then?", input } };
+    await attemptOf("reply", parts).perform();
+    expect(server.requests[0]?.body["messages"]).toHaveLength(3);
+    expect(promptOf(server.requests[0])).toContain("rome.pdf (application/pdf)");
+  });
+
   it("answers a message without a thread, also offline", async () => {
     const { perform, deltas } = attemptOf("reply", { models: offline, task: { goal: "hello" } });
     const performed = await perform();

@@ -22,44 +22,44 @@ interface Sign {
   readonly found: (message: string) => boolean;
 }
 
-/** Verbs of work by stem, so that every inflection counts once. `\b` knows Latin letters only. */
+/** Verbs of work by stem, so that every inflection counts once. Word edges are spelled out: `\b` takes é for one. */
 const work: readonly RegExp[] = [
-  /\b(?:read|lies|lese|lis(?:ez)?|lee|leer)\b|读|読/i,
-  /\b(?:list|list\w*|auflist\w*|liste[rzn]?|enumera\w*)\b|列出|一覧/i,
-  /\b(?:find|search|look for|suche|such|finde|cherche\w*|trouve\w*|busca\w*)\b|查找|搜索|探/i,
-  /\b(?:fetch|download|lade|télécharge\w*|descarga\w*)\b|下载/i,
-  /\b(?:collect|gather|extract|sammle|extrahiere\w*|collecte\w*|extrai\w*|recopila\w*|extrae\w*)\b|收集|提取/i,
-  /\b(?:summari[sz]e\w*|zusammenfass\w*|fasse|résume\w*|resum\w*)\b|总结|要約/i,
-  /\b(?:compare\w*|vergleiche\w*|compara\w*)\b|比较|比較/i,
-  /\b(?:count|zähle\w*|compte\w*|cuenta\w*)\b|统计/i,
-  /\b(?:write|draft|schreib\w*|verfasse\w*|écri\w*|rédige\w*|escrib\w*|redacta\w*)\b|写|書/i,
-  /\b(?:create|build|generate|erstelle\w*|erzeuge\w*|crée\w*|génère\w*|crea\w*|genera\w*)\b|创建|生成|作成/i,
-  /\b(?:merge|combine|führe|fusionne\w*|combina\w*)\b|合并/i,
-  /\b(?:analy[sz]e\w*|analysiere\w*|analiza\w*)\b|分析/i,
-  /\b(?:translate\w*|übersetz\w*|tradui\w*|traduc\w*)\b|翻译|翻訳/i,
-  /\b(?:review|check|verify|prüfe\w*|vérifie\w*|revisa\w*|verifica\w*)\b|检查|確認/i,
-  /\b(?:send|publish|post|sende\w*|schicke\w*|envoie\w*|envía\w*)\b|发送|送/i,
-  /\b(?:implement|refactor|test|deploy|migrate|install)\b|部署|实现/i,
+  /(?<!\p{L})(?:read|lies|lese|lis(?:ez)?|lee|leer)(?!\p{L})|读|読/iu,
+  /(?<!\p{L})(?:list\w*|auflist\w*|liste[rzn]?|enumera\w*)(?!\p{L})|列出|一覧/iu,
+  /(?<!\p{L})(?:find|search|look for|suche|such|finde|cherche\w*|trouve\w*|busca\w*)(?!\p{L})|查找|搜索|探/iu,
+  /(?<!\p{L})(?:fetch|download|lade|télécharge\w*|descarga\w*)(?!\p{L})|下载/iu,
+  /(?<!\p{L})(?:collect|gather|extract|sammle|extrahiere\w*|collecte\w*|extrai\w*|recopila\w*|extrae\w*)(?!\p{L})|收集|提取/iu,
+  /(?<!\p{L})(?:summari[sz]e\w*|zusammenfass\w*|fasse|résume\w*|resum\w*)(?!\p{L})|总结|要約/iu,
+  /(?<!\p{L})(?:compare\w*|vergleiche\w*|compara\w*)(?!\p{L})|比较|比較/iu,
+  /(?<!\p{L})(?:count|zähle\w*|compte\w*|cuenta\w*)(?!\p{L})|统计/iu,
+  /(?<!\p{L})(?:write|draft|schreib\w*|verfasse\w*|écri\w*|rédige\w*|escrib\w*|redacta\w*)(?!\p{L})|写|書/iu,
+  /(?<!\p{L})(?:create|build|generate|erstelle\w*|erzeuge\w*|crée\w*|génère\w*|crea\w*|genera\w*)(?!\p{L})|创建|生成|作成/iu,
+  /(?<!\p{L})(?:merge|combine|führe|fusionne\w*|combina\w*)(?!\p{L})|合并/iu,
+  /(?<!\p{L})(?:analy[sz]e\w*|analysiere\w*|analiza\w*)(?!\p{L})|分析/iu,
+  /(?<!\p{L})(?:translate\w*|übersetz\w*|tradui\w*|traduc\w*)(?!\p{L})|翻译|翻訳/iu,
+  /(?<!\p{L})(?:review|check|verify|prüfe\w*|vérifie\w*|revisa\w*|verifica\w*)(?!\p{L})|检查|確認/iu,
+  /(?<!\p{L})(?:send|publish|post|sende\w*|schicke\w*|envoie\w*|envía\w*)(?!\p{L})|发送|送/iu,
+  /(?<!\p{L})(?:implement|refactor|test|deploy|migrate|install)(?!\p{L})|部署|实现/iu,
 ];
 const actionCount = (message: string): number => work.filter((verb) => verb.test(message)).length;
 
 const greeting =
-  /^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon|night)|thanks?|thank you|ok(?:ay)?|bye|goodbye|yes|no|hallo|guten (?:tag|morgen|abend)|danke|tschüss|bonjour|salut|merci|hola|buenos días|gracias|ciao|grazie|你好|您好|谢谢|こんにちは|ありがとう)(?![\p{L}\p{N}])[^\n]{0,30}$/iu;
+  /^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon|night)|thanks?|thank you|ok(?:ay)?|bye|goodbye|hallo|guten (?:tag|morgen|abend)|danke|tschüss|bonjour|salut|merci|hola|buenos días|gracias|ciao|grazie|你好|您好|谢谢|こんにちは|ありがとう)(?![\p{L}\p{N}])[^\n]{0,30}$/iu;
 const ordering =
-  /\b(?:and then|then|after (?:that|which)|afterwards|finally|first(?:ly)?,|next,|step \d|danach|anschließend|zuletzt|zuerst|schließlich|ensuite|puis|enfin|d'abord|luego|después|finalmente|primero)\b|然后|接着|最后|首先|それから|最後に|まず/i;
+  /(?<!\p{L})(?:and then|then|after (?:that|which)|afterwards|finally|first(?:ly)?,|next,|step \d|danach|anschließend|zuletzt|zuerst|schließlich|ensuite|puis|enfin|d'abord|luego|después|finalmente|primero)(?!\p{L})|然后|接着|最后|首先|それから|最後に|まず/iu;
 const everything =
-  /\b(?:every|each|all (?:the |of )?\w+|jede[nrs]?|alle[nr]?|chaque|tous les|toutes les|cada|todos los|todas las)\b|每个|每一|所有|すべて|各/i;
+  /(?<!\p{L})(?:every|each|all (?:the |of )?\w+|jede[nrs]?|alle[nr]?|chaque|tous les|toutes les|cada|todos los|todas las)(?!\p{L})|每个|每一|所有|すべて|各/iu;
 const places =
-  /\b(?:files?|folders?|director(?:y|ies)|repositor(?:y|ies)|markdown|csv|pdf|dateien?|ordner|verzeichnis|fichiers?|dossiers?|archivos?|ficheros?|carpetas?)\b|https?:\/\/|\b[\w-]+\/[\w./-]+|\b\w+\.(?:md|txt|csv|json|ts|js|py|pdf)\b|文件|ファイル|フォルダ/i;
+  /(?<!\p{L})(?:files?|folders?|director(?:y|ies)|repositor(?:y|ies)|markdown|csv|pdf|dateien?|ordner|verzeichnis|fichiers?|dossiers?|archivos?|ficheros?|carpetas?)(?!\p{L})|https?:\/\/|\b[\w-]{1,80}\/[\w./-]|\b\w+\.(?:md|txt|csv|json|ts|js|py|pdf)(?!\p{L})|文件|ファイル|フォルダ/iu;
 const documents =
-  /\b(?:reports?|documents?|spreadsheets?|table of contents|glossary|presentation|berichts?|tabelle|rapports?|informes?)\b|报告|レポート/i;
+  /(?<!\p{L})(?:reports?|documents?|spreadsheets?|table of contents|glossary|presentation|berichts?|tabelle|rapports?|informes?)(?!\p{L})|报告|レポート/iu;
 
 const signs: readonly Sign[] = [
   {
     rule: "greeting",
-    reason: "is a greeting, thanks or a plain yes or no",
+    reason: "is a greeting or thanks",
     weight: -6,
-    found: (m) => greeting.test(m),
+    found: (m) => greeting.test(m) && actionCount(m) === 0,
   },
   {
     rule: "short-question",

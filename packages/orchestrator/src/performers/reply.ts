@@ -8,6 +8,7 @@ import { BatonError } from "@baton/core";
 import { boundedText } from "@baton/core/json";
 import type { EngineStore, ModelMessage, PerformContext, Performer } from "@baton/core/ports";
 import { summarySoFar } from "@baton/core/context";
+import { z } from "zod";
 import { condense, materialOf } from "../context/summarize.ts";
 import { type ModelAccess, openModel } from "../model/access.ts";
 import { tooLarge } from "../model/object.ts";
@@ -15,13 +16,14 @@ import { modelOptionsOf, type PerformerParts } from "./attempt.ts";
 
 export function replyPerformer({ models, store }: PerformerParts): Performer {
   return async (context) => {
-    const { goal: message } = context.step.task;
+    const { goal: message, input } = context.step.task;
+    const question = `${message}${attachmentNote(input)}`;
     const access = openModel(modelOptionsOf(context, models));
-    const history = await fittingHistory(access, message, await earlierMessages(context, store));
+    const history = await fittingHistory(access, question, await earlierMessages(context, store));
     const reply = await context.generate("reply", {
       model: access.model,
       brief: { kind: "reply", message, history },
-      messages: replyPrompt(message, history),
+      messages: replyPrompt(question, history),
       onDelta: context.delta,
     });
     if (reply.finishReason === "refusal")
@@ -41,9 +43,23 @@ async function earlierMessages(
   if (threadId === undefined) return [];
   const messages = await store.threadMessages(task, threadId);
   const own = messages.findLastIndex(({ role, text }) => role === "user" && text.trim() === goal.trim());
-  return (own === -1 ? messages : messages.slice(0, own))
+  const lastAnswer = messages.findLastIndex(({ role }) => role === "assistant");
+  return messages
+    .slice(0, own === -1 ? lastAnswer + 1 : own)
     .filter(({ text }) => text.trim() !== "")
     .map(({ role, text }) => ({ role, content: text }));
+}
+
+const attachments = z.object({
+  attachments: z.array(z.object({ name: z.string().optional(), mediaType: z.string() })),
+});
+
+/** A reply reads no files; it says so rather than denying that there are any. */
+function attachmentNote(input: unknown): string {
+  const read = attachments.safeParse(input);
+  if (!read.success || read.data.attachments.length === 0) return "";
+  const names = read.data.attachments.map(({ name, mediaType }) => `${name ?? "a file"} (${mediaType})`);
+  return `\n\n(Attached, and not readable in this conversation: ${boundedText(names.join(", "), 500)})`;
 }
 
 function replyPrompt(message: string, history: readonly ModelMessage[]): readonly ModelMessage[] {

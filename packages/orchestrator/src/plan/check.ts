@@ -79,12 +79,13 @@ function argumentProblems(step: ToolStep, rules: PlanRules): string[] {
   }
   if (summary.effect !== "read") return problems;
   const paths = Object.entries(given).flatMap(([name, value]) => (pathArgument.test(name) ? [value].flat() : []));
-  return [...problems, ...unseenFiles(paths, anyText, rules)];
+  return [...problems, ...unseenFiles(paths, filePath, rules)];
 }
 
 const pathArgument = /^(?:path|file|filename|file_name|paths|files)$/i;
+/** Folders and patterns find files; only what has an ending is taken for one. */
+const filePath = /^[^:*?{}[\]\n]+\.[a-z][a-z0-9]{0,7}$/i;
 const fileName = /^[^\s:*?]+\.[a-z][a-z0-9]{0,7}$/i;
-const anyText = /./s;
 
 function unseenFiles(values: readonly unknown[], looksLike: RegExp, { seen }: PlanRules): string[] {
   if (seen === undefined) return [];

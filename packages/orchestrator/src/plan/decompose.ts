@@ -89,7 +89,7 @@ export async function decomposeGoal(
 }
 
 /** The prompt with as much about the tools as fits. */
-export async function fittingPrompt(
+async function fittingPrompt(
   { budget }: ModelAccess,
   promptWith: (catalogue: string) => readonly ModelMessage[],
   tools: readonly ToolSummary[],

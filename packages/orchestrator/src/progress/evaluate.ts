@@ -129,8 +129,3 @@ async function evaluationPromptThatFits({ budget }: ModelAccess, task: TaskProgr
   }
   throw tooLarge(budget.limit);
 }
-
-/** Whether a value is a task's own plan step by its key: items, summaries and Baton's own steps have other forms. */
-export function isPlanStepKey(key: string, reservedIds: ReadonlySet<string>): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(key) && !reservedIds.has(key);
-}
