@@ -37,6 +37,13 @@ describe("a plan step", () => {
     expect(await attemptOf("plan", { models }).perform()).toMatchObject({ output: { repairs: 1 } });
   });
 
+  it("shows the plan and adds nothing of it when only the plan is wanted", async () => {
+    const { models } = await scripted({ fallback: { object: goodPlan } });
+    const performed = await attemptOf("plan", { models, settings: { planOnly: true } }).perform();
+    expect(performed).toMatchObject({ output: { plan: { steps: goodPlan.steps }, offline: false } });
+    expect(performed).not.toHaveProperty("adds");
+  });
+
   it("works offline, and says so", async () => {
     const task = { goal: "List all Markdown files in docs" };
     const { perform, traces } = attemptOf("plan", { models: offline, task });

@@ -21,6 +21,8 @@ export const taskSettings = z.strictObject({
   retry: retryPolicy.optional(),
   /** Whether a model looks at the results before a goal counts as reached. */
   evaluate: z.boolean().default(true),
+  /** The goal is planned and nothing of the plan is performed: it stands in the output of the step `plan`. */
+  planOnly: z.boolean().optional(),
   /** Names of the tools the plan may use; absent = all. */
   tools: z.array(z.string().min(1).max(120)).max(500).optional(),
   /** The folder that file tools may read, as the workers see it. */

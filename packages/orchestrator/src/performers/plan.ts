@@ -15,6 +15,7 @@ export function planPerformer({ models, tools, newId, pool }: PerformerParts): P
       concurrency,
       reservedIds,
     });
+    if (settings.planOnly === true) return { performed: "output", output: { plan, model, offline, repairs } };
     const { steps, estimatedDurationMs } = schedulePlan(plan, { newId, pool, retry, concurrency });
     return {
       performed: "output",
