@@ -62,21 +62,27 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
     env: { DISABLE_TASK_WORKER: "0", BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)) },
     verbose: options.verbose === true,
   });
+  using interrupt = onInterrupt();
   try {
     console.progress(console.paint("dim", `up after ${duration(performance.now() - startedAt)} at ${stack.apiUrl}`));
     const connection = connectTo(stack.apiUrl, stack.apiKey);
     const settings = { workspace: material.workspace, ...(model !== undefined && { model }) };
-    const task = await connection.client.createTask({ goal: material.goal, settings });
-    return await Promise.race([
-      perform(connection, task.id, { console, project, stack, options }),
-      stack.ended.then((end): number => {
-        if (end.reason === "signal") return exits.interrupted;
-        throw new CommandFailure(exits.unavailable, `The stack ended: ${end.reason}. Its logs: ${stack.logFolder}`);
-      }),
-    ]);
+    const { id } = await connection.client.createTask({ goal: material.goal, settings });
+    const setting = { console, project, stack, options, signal: interrupt.signal };
+    return await Promise.race([perform(connection, id, setting), endOf(stack)]);
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    console.note("Interrupted. The task is kept, and goes on when a stack runs on this data folder again.");
+    return exits.interrupted;
   } finally {
     await stack.stop();
   }
+}
+
+/** Rejects when the stack ends before the task does. */
+async function endOf(stack: LocalStack): Promise<never> {
+  const { reason } = await stack.ended;
+  throw new CommandFailure(exits.unavailable, `The stack ended: ${reason}. Its logs: ${stack.logFolder}`);
 }
 
 interface Material {
@@ -115,18 +121,18 @@ interface Setting {
   readonly project: Project;
   readonly stack: LocalStack;
   readonly options: DemoOptions;
+  readonly signal: AbortSignal;
 }
 
 async function perform({ client }: Connection, taskId: string, setting: Setting): Promise<number> {
-  const { console, stack, options } = setting;
+  const { console, stack, options, signal } = setting;
   const nameOf = workerNames(stack);
   console.progress(console.paint("dim", `task ${taskId}`));
-  using interrupt = onInterrupt();
   const { tracker } = await followProgress({
     client,
     taskId,
     console,
-    signal: interrupt.signal,
+    signal,
     nameOf,
     onPlan: (steps) => {
       console.data(`\n${console.paintData("bold", `The plan: ${steps.length} steps`)}`);

@@ -33,7 +33,7 @@ export async function run(goal: string, options: RunOptions): Promise<number> {
     settings: {
       ...(workspace !== undefined && { workspace }),
       ...(options.model !== undefined && { model: modelRef(options.model) }),
-      ...(options.planOnly === true && { planOnly: true, evaluate: false }),
+      ...(options.planOnly === true && { planOnly: true }),
     },
   });
   const console = openConsole();
