@@ -42,7 +42,7 @@ export interface ComposeOptions {
   /** Works from the start, with every scope, in the installation's own tenant. */
   readonly apiKey: string | undefined;
   readonly log: LogPort;
-  readonly meter: MeterPort;
+  readonly meter: MeterPort & { text(): Promise<string> };
 }
 
 export interface Composed {
@@ -142,6 +142,7 @@ async function open(options: ComposeOptions, closers: Closer[]): Promise<ApiDeps
     models,
     tools,
     log,
+    metrics: () => meter.text(),
     decide: (message, { model, signal }) => shouldOrchestrate(message, { models, model, signal }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
   };

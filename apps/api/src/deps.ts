@@ -27,6 +27,8 @@ export interface ApiDeps {
   /** MCP servers by id, with the names their tools have in the catalogue. */
   readonly mcpServers: ReadonlyMap<string, { readonly tools: readonly string[] }>;
   readonly log: LogPort;
+  /** This process's figures in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   readonly newId: () => string;
   /** Signs cursors and board logins; equal in every api process of an installation. */
   readonly secret: Uint8Array;

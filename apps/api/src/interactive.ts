@@ -97,11 +97,18 @@ export async function startInteractive(options: InteractiveOptions): Promise<Int
   let life: Life | undefined;
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      const current =
-        life ?? (await begin(options).catch((error: unknown) => void log.warn("session-refused", { error })));
-      life = current ?? undefined;
+      const current = life ?? (await beginOrTell());
+      life = current;
       if (life === undefined) await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       else await ended(life, stopping.signal);
+    }
+  };
+  const beginOrTell = async (): Promise<Life | undefined> => {
+    try {
+      return await begin(options);
+    } catch (error) {
+      log.warn("session-refused", { retryInMs: pauseMs, error });
+      return undefined;
     }
   };
   const ended = async (now: Life, stopped: AbortSignal): Promise<void> => {

@@ -1,4 +1,5 @@
 /** The code of the catalogue, key and health routes. */
+import { prometheusContentType } from "@baton/telemetry";
 import type { RouteCode } from "./routing/call.ts";
 import type { ApiDeps } from "./deps.ts";
 import { hashApiKey, newApiKey } from "./access/api-key.ts";
@@ -6,7 +7,16 @@ import { notFound } from "./tasks/code.ts";
 import { iso } from "./tasks/wire.ts";
 import type { Scope } from "@baton/contracts";
 
-type ServiceRoute = "listTools" | "listModels" | "createKey" | "listKeys" | "revokeKey" | "health" | "live" | "ready";
+type ServiceRoute =
+  | "listTools"
+  | "listModels"
+  | "createKey"
+  | "listKeys"
+  | "revokeKey"
+  | "metrics"
+  | "health"
+  | "live"
+  | "ready";
 
 export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
   const alive = async () => ({ status: 200 as const, body: { status: "ok" as const, version: deps.version } });
@@ -55,6 +65,7 @@ export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
       if (!(await deps.store.revokeApiKey(principal.tenantId, params.id))) throw notFound("API key");
       return new Response(null, { status: 204 });
     },
+    metrics: async () => new Response(await deps.metrics(), { headers: { "content-type": prometheusContentType } }),
     health: alive,
     live: alive,
     async ready() {

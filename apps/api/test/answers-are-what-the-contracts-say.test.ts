@@ -283,7 +283,7 @@ describe("the rest of the table", () => {
     expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(200);
     await ask("revokeKey", { params: { id: created.id } });
     expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(401);
-    for (const id of ["health", "live", "ready"] as const) await ask(id);
+    for (const id of ["health", "live", "ready", "metrics"] as const) await ask(id);
     expect((await ask("ready")).checks).toEqual({ store: "ok", workers: "serving" });
     await ask("stopChat", { params: { id: "nowhere" } });
     await ask("resumeChat", { params: { id: "nowhere" } });

@@ -84,6 +84,7 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
       warn: () => undefined,
       error: (event, fields) => void errors.push({ event, ...fields }),
     },
+    metrics: async () => "# of a test\n",
     newId,
     secret: randomBytes(32),
     taskDefaults: {},

@@ -7,6 +7,7 @@ import type { BatonClient, UiPart } from "@baton/client";
 import { newApiKey } from "@baton/api";
 import { createTestDatabase } from "@baton/testing/databases";
 import type { TestDatabase } from "@baton/testing/databases";
+import { startTestRedis } from "@baton/testing/servers";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 let database: TestDatabase;
@@ -79,7 +80,8 @@ describe("the api process", () => {
     if (answer.answered !== "stream") throw new Error("expected a stream");
     const parts: UiPart[] = [];
     for await (const part of answer.parts) parts.push(part);
-    expect(["finish", "error"]).toContain(parts.at(-1)?.type);
+    expect(parts.at(-1)?.type).toBe("finish");
+    expect(parts.some(({ type }) => type === "text-delta")).toBe(true);
     expect(parts[0]?.type).toBe("start");
   });
 
@@ -148,6 +150,35 @@ describe("the queue board", () => {
     await client.request("revokeKey", { params: { id: created.id } });
     expect((await board("/admin/queues/api/queues", { headers: basic })).status).toBe(401);
   });
+});
+
+const noRedis = inject("redisUnavailable");
+
+it.skipIf(noRedis !== "")(`on Redis it does the same${noRedis === "" ? "" : ` (skipped: ${noRedis})`}`, async () => {
+  const redis = await startTestRedis();
+  if ("unavailable" in redis) throw new Error(redis.unavailable);
+  try {
+    const { child, url: other } = await start({ REDIS_URL: redis.url });
+    const mine = createClient({ baseUrl: other, apiKey: key });
+    const { strategy } = await mine.request("orchestrate", {
+      body: { goal: "Read every Markdown file below docs and summarise each one" },
+    });
+    expect(strategy.totalSteps).toBeGreaterThan(1);
+    const answer = await mine.chat({
+      id: "on redis",
+      message: { role: "user", parts: [{ type: "text", text: "hello" }] },
+    });
+    if (answer.answered !== "stream") throw new Error("expected a stream");
+    const types: string[] = [];
+    for await (const { type } of answer.parts) types.push(type);
+    expect(types.slice(-2)).toEqual(["finish-step", "finish"]);
+    const queues = await fetch(`${other}/admin/queues/api/queues`, { headers: { "x-api-key": key } });
+    expect(queues.status).toBe(200);
+    child.kill("SIGTERM");
+    expect((await once(child, "exit"))[0]).toBe(0);
+  } finally {
+    await redis.close();
+  }
 });
 
 describe("leaving", () => {

@@ -58,7 +58,7 @@ export async function waitFor(ms: number, signal: AbortSignal | undefined): Prom
 }
 
 /** Retry-After in ms (RFC 9110 §10.2.3), or undefined when there is none to obey. */
-export function retryAfterMs(response: Response, nowMs: number): number | undefined {
+function retryAfterMs(response: Response, nowMs: number): number | undefined {
   const header = response.headers.get("retry-after");
   if (response.status !== 503 || header === null) return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;

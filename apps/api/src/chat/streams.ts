@@ -89,7 +89,8 @@ async function writeTask(
   signal: AbortSignal,
 ): Promise<void> {
   await parts.start(ref.taskId);
-  await parts.text(`${escalationText}\n\n`);
+  await parts.text(escalationText);
+  await parts.endText();
   let told = "";
   while (!signal.aborted) {
     watch.take();

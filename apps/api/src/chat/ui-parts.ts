@@ -59,25 +59,26 @@ export class UiParts {
   }
 
   async finish(): Promise<void> {
-    await this.#closeText();
+    await this.endText();
     await this.#send({ type: "finish-step" });
     await this.#send({ type: "finish" });
     await this.#done();
   }
 
   async error(errorText: string): Promise<void> {
-    await this.#closeText();
+    await this.endText();
     await this.#send({ type: "error", errorText });
     await this.#done();
   }
 
   async abort(reason: string): Promise<void> {
-    await this.#closeText();
+    await this.endText();
     await this.#send({ type: "abort", reason });
     await this.#done();
   }
 
-  async #closeText(): Promise<void> {
+  /** What follows is a text part of its own. */
+  async endText(): Promise<void> {
     if (this.#open) await this.#send({ type: "text-end", id: `text-${this.#textNo}` });
     this.#open = false;
   }

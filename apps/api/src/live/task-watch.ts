@@ -19,7 +19,7 @@ export interface TaskWatch {
 
 const maxHeld = 2_000;
 
-export const taskTopic = (taskId: string): string => `task:${taskId}`;
+const taskTopic = (taskId: string): string => `task:${taskId}`;
 
 const kindOf = (data: unknown): unknown =>
   typeof data === "object" && data !== null ? (data as { kind?: unknown }).kind : undefined;

@@ -10,8 +10,8 @@
 import { BatonError } from "@baton/core";
 import { findUnstorable } from "@baton/core/json";
 
-export const bodyLimitBytes = 1_000_000;
-export const depthLimit = 32;
+const bodyLimitBytes = 1_000_000;
+const depthLimit = 32;
 
 export interface ReadBody {
   readonly bytes: Uint8Array;

@@ -47,7 +47,7 @@ function expand(issue: Issue, parent: readonly PropertyKey[], into: FieldProblem
   into.push({ pointer: pointerTo(path), detail: boundedText(issue.message, 500) });
 }
 
-export function problemsOf(error: z.core.$ZodError): FieldProblem[] {
+function problemsOf(error: z.core.$ZodError): FieldProblem[] {
   const problems: FieldProblem[] = [];
   for (const issue of error.issues) expand(issue, [], problems);
   return problems.slice(0, maxProblems);

@@ -29,6 +29,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   Step: task.step,
   StepPage: task.stepPage,
   Trace: trace.trace,
+  StreamEnd: trace.streamEnd,
   TracePage: trace.tracePage,
   Checkpoint: task.checkpoint,
   CheckpointList: task.checkpointList,

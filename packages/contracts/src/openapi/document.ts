@@ -71,7 +71,7 @@ function responses(route: RouteShape): JsonSchema {
 }
 
 /** Every code a route may answer, its own and those of the layers before it. */
-export function codesOf(route: RouteShape): readonly ErrorCode[] {
+function codesOf(route: RouteShape): readonly ErrorCode[] {
   const codes: ErrorCode[] = [...route.errors];
   if (route.scope !== "none") codes.push("unauthenticated", "forbidden", "store-unavailable");
   if (route.query !== undefined || route.body !== undefined) codes.push("invalid-request");

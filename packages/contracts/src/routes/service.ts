@@ -58,6 +58,15 @@ export const serviceRoutes = {
     answers: [{ status: 204, description: "It no longer works." }],
     errors: ["not-found"],
   },
+  metrics: {
+    method: "GET",
+    path: "/metrics",
+    tag: "service",
+    summary: "Figures of this process for Prometheus",
+    scope: "read",
+    answers: [{ status: 200, media: "text/plain", description: "The text format." }],
+    errors: [],
+  },
   health: {
     method: "GET",
     path: "/health",

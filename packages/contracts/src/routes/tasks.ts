@@ -109,7 +109,7 @@ export const taskRoutes = {
         status: 200,
         media: "text/event-stream",
         description:
-          "`event: trace` with `id` = trace number; `event: live` without id (lossy); `event: end` when nothing moves any more. A comment every 15 s.",
+          "`event: trace` with `id` = its number and a `Trace`; `event: live` without id (lossy); `event: end` with a `StreamEnd` when nothing moves any more. A comment every 15 s.",
         example: example.traceStream,
       },
     ],

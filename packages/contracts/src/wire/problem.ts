@@ -5,7 +5,7 @@ import { z } from "zod";
 
 const codes = Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]];
 
-export const problemField = z.strictObject({
+const problemField = z.strictObject({
   in: z.enum(["body", "query", "path", "header"]),
   pointer: z.string().meta({ description: "RFC 6901 pointer into the body, or `/name` of the parameter." }),
   detail: z.string(),

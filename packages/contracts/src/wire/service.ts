@@ -31,7 +31,7 @@ export const createdKey = z.strictObject({
   scopes: z.array(scope),
   key: z.string().meta({ description: "Shown this once; only its SHA-256 is kept." }),
 });
-export const apiKey = z.strictObject({ id: uuid, name: z.string(), scopes: z.array(scope), createdAt: timestamp });
+const apiKey = z.strictObject({ id: uuid, name: z.string(), scopes: z.array(scope), createdAt: timestamp });
 export const apiKeyList = z.strictObject({ keys: z.array(apiKey) });
 
 export const health = z.strictObject({ status: z.literal("ok"), version: z.string() });

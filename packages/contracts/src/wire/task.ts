@@ -9,7 +9,7 @@ import { z } from "zod";
 import { costUsd, count, cursor, goal, json, nextCursor, pageLimit, threadId, timestamp, uuid } from "./scalars.ts";
 
 export const taskState = z.enum(Object.keys(taskStates) as [TaskState, ...TaskState[]]);
-export const stepState = z.enum(Object.keys(stepStates) as [StepState, ...StepState[]]);
+const stepState = z.enum(Object.keys(stepStates) as [StepState, ...StepState[]]);
 const taskKind = z.enum(["goal", "plan", "reply"]);
 
 const withoutDefault = (schema: z.ZodType): z.ZodType =>
@@ -118,7 +118,7 @@ export const listStepsQuery = z.strictObject({
 });
 export const stepPage = z.strictObject({ steps: z.array(step), nextCursor });
 
-export const wait = z.strictObject({
+const wait = z.strictObject({
   on: z.string(),
   stepId: uuid.optional(),
   stepKey: z.string().optional(),
