@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Bench,
+  claim,
   completed,
   type CreatedTask,
   createTask,
@@ -298,6 +299,99 @@ async function start(kind: "goal" | "plan", seed: number): Promise<Run> {
     kind === "plan" ? randomPlan(draw, "s", []) : [step("plan", newId(), [], { kind: "plan", type: "plan" })];
   return new Run(bench, await createTask(bench.store, steps, { kind, settings }));
 }
+
+describe("steps that settle in one flush", () => {
+  it("keep their verdicts apart: a condition that is false on one branch leaves the other branch's edge satisfied", async () => {
+    const [a, b, c] = [newId(), newId(), newId()];
+    const when = { $cel: "true" };
+    const dependsOn = [
+      { fromStepId: a, when },
+      { fromStepId: b, when },
+    ];
+    const task = await createTask(bench.store, [step("a", a), step("b", b), step("c", c, [], { dependsOn, join: 1 })]);
+    const run = new Run(bench, task);
+    const [first, second] = [await claimed(task, a), await claimed(task, b)];
+    await Promise.all([
+      bench.store.settleAttempt(settlementOf(first, completed({}, { deadEdges: [c] }))),
+      bench.store.settleAttempt(settlementOf(second, completed())),
+    ]);
+    expect((await run.steps()).map(({ state }) => state)).toEqual(["completed", "completed", "ready"]);
+    await run.check();
+  });
+
+  it("settle an attempt once, also when it is told twice", async () => {
+    const a = newId();
+    const task = await createTask(bench.store, [step("a", a), step("b", newId(), [a])]);
+    const attempt = await claimed(task, a);
+    const twice = await Promise.all([
+      bench.store.settleAttempt(settlementOf(attempt, { outcome: "released", reason: "a test" })),
+      bench.store.settleAttempt(settlementOf(attempt, { outcome: "exhausted", error: failure })),
+    ]);
+    expect(twice.map(({ status }) => status)).toEqual(["settled", "lease-lost"]);
+    await new Run(bench, task).check();
+  });
+});
+
+describe("a map's item that waits for a summary of its own", () => {
+  it("stays waiting when another item makes room", async () => {
+    const [map, ...ids] = [newId(), newId(), newId(), newId()];
+    const task = await createTask(bench.store, [step("map", map, [], { type: "map" })]);
+    const items = ids.map((id, index) =>
+      step(`map[${index}]`, id, [], { item: { parentStepId: map, index, value: index } }),
+    );
+    const { store } = bench;
+    await store.settleAttempt(settlementOf(await claimed(task, map), { outcome: "expanded", items, concurrency: 3 }));
+    const [first, , last] = [await claimed(task, ids[0]!), undefined, await claimed(task, ids[2]!)];
+    const summary = step("summary", newId(), [], { kind: "summary", type: "summarization" });
+    await store.settleAttempt(settlementOf(last, { outcome: "deferred", adds: [summary] }));
+    await store.settleAttempt(settlementOf(first, completed()));
+    const run = new Run(bench, task);
+    await run.check();
+    expect((await run.steps()).find(({ stepId }) => stepId === ids[2])?.state).toBe("pending");
+    expect(await run.finish()).toBe("completed");
+  });
+});
+
+describe("a goal", () => {
+  const planned = async (settings = {}) => {
+    const plan = newId();
+    const task = await createTask(bench.store, [step("plan", plan, [], { kind: "plan", type: "plan" })], {
+      kind: "goal",
+      settings,
+    });
+    const [a, b] = [newId(), newId()];
+    const dependsOn = [{ fromStepId: a, when: { $cel: "false" } }];
+    const adds = [step("a", a), step("b", b, [], { dependsOn })];
+    await bench.store.settleAttempt(settlementOf(await claimed(task, plan), completed({}, { adds })));
+    return { task, run: new Run(bench, task), a, b };
+  };
+
+  it("that is paused while its last step ends is still evaluated after it goes on", async () => {
+    const { task, run, a, b } = await planned();
+    const attempt = await claimed(task, a);
+    await bench.store.pauseTask(task);
+    await bench.store.settleAttempt(settlementOf(attempt, completed({}, { deadEdges: [b] })));
+    expect(await bench.store.getTask(task)).toMatchObject({ state: "paused" });
+    await run.check();
+    expect(await bench.store.resumeTask(task)).toMatchObject({ state: "evaluating" });
+    expect(await run.finish()).toBe("completed");
+  });
+
+  it("whose revision builds on a skipped step skips what can no longer run, and ends", async () => {
+    const { task, run, a, b } = await planned();
+    await bench.store.settleAttempt(settlementOf(await claimed(task, a), completed({}, { deadEdges: [b] })));
+    const evaluation = (await run.steps()).find(({ kind }) => kind === "evaluate");
+    const [c, d] = [newId(), newId()];
+    const adds = [step("c", c, [b]), step("d", d, [c]), step("e", newId(), [a, b], { join: 1 })];
+    await bench.store.settleAttempt(settlementOf(await claimed(task, evaluation!.stepId), completed({}, { adds })));
+    const states = Object.fromEntries((await run.steps()).map(({ key, state }) => [key, state]));
+    expect(states).toMatchObject({ b: "skipped", c: "skipped", d: "skipped", e: "ready" });
+    await run.check();
+    expect(await run.finish()).toBe("completed");
+  });
+});
+
+const claimed = (task: CreatedTask, stepId: string): Promise<ClaimedStep> => claim(bench.store, task, stepId);
 
 const act = fc.record({ verb: fc.constantFrom(...(verbs as readonly Verb[])), seed: fc.nat(1_000_000) });
 const numRuns = Number(process.env["BATON_MODEL_RUNS"] ?? 60);

@@ -13,7 +13,7 @@ import { stepStates, type StepKind, type StepState, type TaskIntent, type TaskSt
 import { bucketOf, type Bucket, buckets } from "../lifecycle/task-state.ts";
 import { legalTaskMoves } from "../lifecycle/task-table.ts";
 import { type BatonEvent, catalogue, type TraceRow } from "./catalogue.ts";
-import { StepGraph } from "./step-graph.ts";
+import { type GraphStep, StepGraph } from "./step-graph.ts";
 
 /** Which ready steps are dispatched or backing off is no event: the three counters are one here. */
 export type ReducedCounter = Exclude<Bucket, "dispatched" | "backoff"> | "claimed";
@@ -97,8 +97,14 @@ function applyEvent(replay: Replay, trace: TraceRow, event: BatonEvent): void {
       moveTask(replay, event.data.from, event.data.to);
       return;
     default:
-      applyStepEvent(replay, trace, event);
+      if (isStepMove(event)) moveStep(replay, replay.graph.find(trace.stepId), trace.attemptNo ?? 0, event);
   }
+}
+
+type StepMove = Exclude<Extract<BatonEvent, { type: `step-${string}` }>, { type: "step-redispatched" }>;
+
+function isStepMove(event: BatonEvent): event is StepMove {
+  return event.type.startsWith("step-") && event.type !== "step-redispatched";
 }
 
 function moveTask(replay: Replay, from: TaskState, to: TaskState): void {
@@ -108,63 +114,65 @@ function moveTask(replay: Replay, from: TaskState, to: TaskState): void {
   replay.state = to;
 }
 
-/** The events of one step; those that move none fall through. */
-function applyStepEvent(replay: Replay, { stepId, attemptNo }: TraceRow, event: BatonEvent): void {
+function moveStep(replay: Replay, step: GraphStep, attemptNo: number, { type, data }: StepMove): void {
   const { graph } = replay;
-  switch (event.type) {
-    case "step-started": {
-      const step = graph.find(stepId);
+  switch (type) {
+    case "step-started":
       graph.move(step, "claim", "running");
-      step.attemptNo = attemptNo ?? 0;
-      if (bucketOf({ ...step, dispatched: false, backingOff: false }) === "running") replay.claimedCount += 1;
-      return;
-    }
+      step.attemptNo = attemptNo;
+      if (bucketIn(step) === "running") replay.claimedCount += 1;
+      break;
     case "step-completed":
-      graph.move(graph.find(stepId), "complete", "completed");
-      return graph.follow(graph.find(stepId), event.data.deadEdges);
+      graph.move(step, "complete", "completed");
+      graph.follow(step, data.deadEdges);
+      break;
     case "step-retry-scheduled":
-      graph.move(graph.find(stepId), "retry-later", "ready");
-      graph.find(stepId).failureCount = event.data.failureCount;
-      return;
-    case "step-failed": {
-      const step = graph.find(stepId);
-      graph.move(step, event.data.crashCount > step.crashCount ? "crash" : "exhaust", "failed");
-      step.failureCount = event.data.failureCount;
-      step.crashCount = event.data.crashCount;
-      return;
-    }
+      graph.move(step, "retry-later", "ready");
+      step.failureCount = data.failureCount;
+      break;
+    case "step-failed":
+      graph.move(step, data.crashCount > step.crashCount ? "crash" : "exhaust", "failed");
+      step.failureCount = data.failureCount;
+      step.crashCount = data.crashCount;
+      break;
     case "step-released":
-      return graph.move(graph.find(stepId), "release", "ready");
+      graph.move(step, "release", "ready");
+      break;
     case "step-crashed":
-      graph.move(graph.find(stepId), "crash", "ready");
-      graph.find(stepId).crashCount = event.data.crashCount;
-      return;
+      graph.move(step, "crash", "ready");
+      step.crashCount = data.crashCount;
+      break;
     case "step-expanded":
-      return graph.expand(graph.find(stepId), event.data.itemCount, event.data.concurrency);
+      graph.expand(step, data.itemCount, data.concurrency);
+      break;
     case "step-deferred":
-      return graph.defer(graph.find(stepId), event.data.onStepIds);
+      graph.defer(step, data.onStepIds);
+      break;
     case "step-skipped":
-      graph.move(graph.find(stepId), "skip", "skipped");
-      return graph.follow(graph.find(stepId), "all");
-    case "step-reopened": {
-      const step = graph.find(stepId);
+      graph.move(step, "skip", "skipped");
+      graph.follow(step, "all");
+      break;
+    case "step-reopened":
       graph.move(step, "reopen", "ready");
       step.failureCount = 0;
       step.crashCount = 0;
-      return;
-    }
+      break;
     case "step-resolved":
-      graph.move(graph.find(stepId), "resolve", event.data.state);
-      return graph.follow(graph.find(stepId), event.data.state === "skipped" ? "all" : []);
-    default:
-      return;
+      graph.move(step, "resolve", data.state);
+      graph.follow(step, data.state === "skipped" ? "all" : []);
+      break;
   }
+}
+
+/** Whether a ready step is dispatched or backing off is not in the log. */
+function bucketIn(step: GraphStep): Bucket {
+  return bucketOf({ ...step, dispatched: false, backingOff: false });
 }
 
 function countersOf({ graph, claimedCount }: Replay): ReducedCounters {
   const counters = Object.fromEntries(reducedCounters.map((name) => [name, 0])) as Record<ReducedCounter, number>;
   for (const step of graph.steps.values()) {
-    counters[bucketOf({ ...step, dispatched: false, backingOff: false }) as ReducedCounter] += 1;
+    counters[bucketIn(step) as ReducedCounter] += 1;
   }
   counters.claimed = claimedCount;
   return counters;

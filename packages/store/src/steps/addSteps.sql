@@ -1,5 +1,6 @@
 -- Creates steps and their edges for one task that the caller has locked.
--- Sources of edges may be new or existing; an existing one's state decides the verdict.
+-- Sources of edges may be new or existing; an existing one's state decides the verdict. A step whose
+-- join rule is lost by that is skipped at once; its caller follows the edges out of it.
 -- Index: step and edge primary keys. Rows: the new ones; the task row once (positions).
 create function baton_v1.add_steps(
   p_tenant uuid, p_task uuid, p_steps jsonb, p_reason text, p_item_concurrency int, p_now timestamptz,
@@ -35,15 +36,18 @@ begin
     insert into baton.task_execution_step (
       tenant_id, task_id, step_id, key, position, kind, type, description, config, state, join_n,
       deps_open, deps_satisfied, deps_dead, reference_keys, rank, pool, order_at, timeout_ms, retry, on_exhausted,
-      parent_step_id, item_index, item, available_at, created_at)
+      parent_step_id, item_index, item, available_at, created_at, finished_at)
     select p_tenant, p_task, g.id, g.key, g.position, g.kind, g.type, g.description, g.config,
       case
         when g.parent is not null then case when g.item_index < coalesce(p_item_concurrency, 2147483647) then 'ready' else 'pending' end
         when baton_v1.join_holds(g.join_n, (d.total - d.satisfied - d.dead)::int, d.satisfied::int, d.dead::int) then 'ready'
+        when baton_v1.join_lost(g.join_n, (d.total - d.satisfied - d.dead)::int, d.satisfied::int, d.dead::int) then 'skipped'
         else 'pending'
       end,
       g.join_n, d.total - d.satisfied - d.dead, d.satisfied, d.dead, coalesce(g.refs, '{}'), g.rank, g.pool, v_order,
-      g.timeout_ms, g.retry, g.on_exhausted, g.parent, g.item_index, g.item, p_now, p_now
+      g.timeout_ms, g.retry, g.on_exhausted, g.parent, g.item_index, g.item, p_now, p_now,
+      case when g.parent is null
+            and baton_v1.join_lost(g.join_n, (d.total - d.satisfied - d.dead)::int, d.satisfied::int, d.dead::int) then p_now end
     from given g join dependencies d on d.id = g.id
     returning kind, state, on_exhausted
   )
@@ -53,7 +57,7 @@ begin
 
   insert into baton.task_execution_step_edge (tenant_id, task_id, from_step_id, to_step_id, condition, verdict)
   select p_tenant, p_task, d.step, g.id, d.condition,
-    case when x.state = 'completed' then 'satisfied' when x.state in ('skipped', 'cancelled') then 'dead' else 'open' end
+    case when x.position >= v_first then 'open' when x.state = 'completed' then 'satisfied' when x.state in ('skipped', 'cancelled') then 'dead' else 'open' end
   from jsonb_to_recordset(p_steps) as g(id uuid, deps jsonb)
   cross join lateral jsonb_to_recordset(g.deps) as d(step uuid, condition jsonb)
   join baton.task_execution_step x on x.tenant_id = p_tenant and x.task_id = p_task and x.step_id = d.step;
@@ -69,4 +73,9 @@ begin
     group by 1
   ) chunks
   into drafts;
+  drafts := drafts || array(
+    select row(p_tenant, p_task, s.step_id, null, 'step-skipped', '{}'::jsonb)::baton_v1.draft
+    from jsonb_to_recordset(p_steps) as g(id uuid)
+    join baton.task_execution_step s on s.tenant_id = p_tenant and s.task_id = p_task and s.step_id = g.id
+    where s.state = 'skipped');
 end $$;

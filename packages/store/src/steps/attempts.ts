@@ -129,17 +129,22 @@ async function flushSettlements(
   items: readonly PreparedSettlement[],
   flushId: string,
 ): Promise<readonly SettleAnswer[]> {
+  // An attempt that is told twice in one flush is settled once: the first wins.
+  const told = new Map<string, PreparedSettlement>();
+  for (const item of items) if (!told.has(attemptOf(item))) told.set(attemptOf(item), item);
   const rows = await options.connections.engine<{ reply: SettleReply }>(
     "select baton_v1.settle($1, $2, $3, $4) as reply",
-    [`[${items.map((item) => item.json).join(",")}]`, requireSession(options), flushId, options.room()],
+    [`[${[...told.values()].map((item) => item.json).join(",")}]`, requireSession(options), flushId, options.room()],
   );
   const reply = rows[0]?.reply;
   if (reply === undefined) throw new BatonError("internal", "settle answered nothing.");
   if (reply.wakeUps.length > 0) options.onWakeUps(wakeUpsByPool(reply.wakeUps));
   const statusOf = new Map(reply.answers.map((answer) => [`${answer.s}/${answer.a}`, answer.status]));
   const continued = await completeInputs(options.connections, reply.continued);
-  return items.map(({ settlement }) => {
-    const status = statusOf.get(`${settlement.ref.stepId}/${settlement.attemptNo}`) ?? "lease-lost";
+  return items.map((item) => {
+    const { settlement } = item;
+    if (told.get(attemptOf(item)) !== item) return { status: "lease-lost" };
+    const status = statusOf.get(attemptOf(item)) ?? "lease-lost";
     const index =
       status === "lease-lost" || !settlement.mayContinue
         ? -1
@@ -148,6 +153,10 @@ async function flushSettlements(
     const [continuation] = continued.splice(index, 1);
     return continuation === undefined ? { status } : { status, continuation };
   });
+}
+
+function attemptOf({ settlement }: PreparedSettlement): string {
+  return `${settlement.ref.stepId}/${settlement.attemptNo}`;
 }
 
 /** Fetches the inputs that a claim left out because all of them together pass 4 MB. */

@@ -11,10 +11,11 @@ as $$ select case when p_join_n is null then p_dead > 0 else p_open + p_satisfie
 -- Gives the outgoing edges of settled steps their verdict, readies or skips successors, and goes on
 -- from what it skipped. Tasks are locked by the caller.
 -- Index: edge primary key, step primary key. Rows: outgoing edges and their targets.
--- p_dead: edges (from p_done[i] to p_dead[j]) whose condition was false; targets are enough, because
--- a step has one edge to a target.
+-- p_dead: the edges whose condition was false. Steps that settle in one flush may share a target.
+create type baton_v1.edge_key as (tenant_id uuid, task_id uuid, from_step_id uuid, to_step_id uuid);
+
 create function baton_v1.follow_edges(
-  p_done baton_v1.step_key[], p_dead baton_v1.step_key[], p_skipped boolean, p_now timestamptz,
+  p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamptz,
   out moves baton_v1.move[], out drafts baton_v1.draft[], out readied baton_v1.step_key[])
 language plpgsql
 as $$
@@ -29,7 +30,8 @@ begin
       update baton.task_execution_step_edge e
       set verdict = case
         when v_dead_all then 'dead'
-        when exists (select from unnest(p_dead) x where x.tenant_id = e.tenant_id and x.task_id = e.task_id and x.step_id = e.to_step_id) then 'dead'
+        when exists (select from unnest(p_dead) x where x.tenant_id = e.tenant_id and x.task_id = e.task_id
+                       and x.from_step_id = e.from_step_id and x.to_step_id = e.to_step_id) then 'dead'
         else 'satisfied' end
       from unnest(v_done) d
       where e.tenant_id = d.tenant_id and e.task_id = d.task_id and e.from_step_id = d.step_id and e.verdict = 'open'
@@ -65,9 +67,10 @@ begin
     exit when v_changed is null;
 
     moves := moves || array(
-      select row(n, t, 'pending', baton_v1.bucket(k, st, false, false, p), count(*))::baton_v1.move
-      from jsonb_to_recordset(v_changed) as c(n uuid, t uuid, s uuid, k text, st text, p text)
-      group by n, t, baton_v1.bucket(k, st, false, false, p));
+      select row(n, t, b, o, count(*))::baton_v1.move
+      from (select n, t, baton_v1.bucket(k, 'pending', false, false, p) as b, baton_v1.bucket(k, st, false, false, p) as o
+            from jsonb_to_recordset(v_changed) as c(n uuid, t uuid, s uuid, k text, st text, p text)) c
+      group by n, t, b, o);
     drafts := drafts || array(
       select row(n, t, s, null, 'step-skipped', '{}'::jsonb)::baton_v1.draft
       from jsonb_to_recordset(v_changed) as c(n uuid, t uuid, s uuid, st text) where st = 'skipped');

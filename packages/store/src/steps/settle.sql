@@ -61,6 +61,7 @@ begin
     for v_step in select * from unnest(v_ok) o where jsonb_array_length(o.adds) > 0 loop
       declare
         v_added record;
+        v_lost record;
       begin
         v_added := baton_v1.add_steps(v_step.tenant_id, v_step.task_id, v_step.adds,
           case v_step.outcome when 'expanded' then 'expanded' when 'deferred' then 'deferred'
@@ -76,6 +77,13 @@ begin
         if v_step.outcome = 'deferred' then
           perform baton_v1.wait_for_added(row(v_step.tenant_id, v_step.task_id, v_step.step_id)::baton_v1.step_key, v_step.adds);
         end if;
+        v_lost := baton_v1.follow_edges(array(
+          select row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key
+          from baton.task_execution_step s
+          join jsonb_to_recordset(v_step.adds) as g(id uuid) on g.id = s.step_id
+          where s.tenant_id = v_step.tenant_id and s.task_id = v_step.task_id and s.state = 'skipped'), '{}', true, v_now);
+        v_moves := v_moves || v_lost.moves;
+        v_drafts := v_drafts || v_lost.drafts;
       end;
     end loop;
 
@@ -85,7 +93,7 @@ begin
     begin
       v_follow := baton_v1.follow_edges(
         array(select row(o.tenant_id, o.task_id, o.step_id)::baton_v1.step_key from unnest(v_ok) o where o.outcome = 'completed'),
-        array(select row(o.tenant_id, o.task_id, d)::baton_v1.step_key from unnest(v_ok) o cross join unnest(o.dead_edges) d where o.outcome = 'completed'),
+        array(select row(o.tenant_id, o.task_id, o.step_id, d)::baton_v1.edge_key from unnest(v_ok) o cross join unnest(o.dead_edges) d where o.outcome = 'completed'),
         false, v_now);
       v_moves := v_moves || v_follow.moves;
       v_drafts := v_drafts || v_follow.drafts;
@@ -248,6 +256,8 @@ begin
     from maps m
     where i.tenant_id = m.tenant_id and i.task_id = m.task_id and i.parent_step_id = m.step_id
       and i.item_index >= m.from_index and i.item_index < m.to_index and i.state = 'pending'
+      -- An item that was deferred waits for what it added, not for room.
+      and i.deps_open = 0
     returning i.tenant_id, i.task_id, i.step_id
   )
   select jsonb_agg(x) from (
@@ -260,7 +270,7 @@ begin
   readied := array(select row(n, t, s)::baton_v1.step_key from jsonb_to_recordset(coalesce(v_readied, '[]')) as c(n uuid, t uuid, s uuid));
 end $$;
 
--- A goal whose steps are all settled gets an evaluation step.
+-- A goal whose steps are all settled gets an evaluation step; while it is paused, for when it goes on.
 -- Index: step primary key. Rows: one new step a task.
 create function baton_v1.add_evaluations(
   p_tasks baton_v1.step_key[], p_now timestamptz, out moves baton_v1.move[], out drafts baton_v1.draft[], out readied baton_v1.step_key[])
@@ -275,7 +285,7 @@ begin
   for v_task in
     select t.tenant_id, t.task_id, t.revision_count
     from unnest(p_tasks) k join baton.task_execution t using (tenant_id, task_id)
-    where t.evaluates and t.intent = 'none'
+    where t.evaluates and t.intent in ('none', 'pause')
       and not exists (select from baton.task_execution_step s
                       where s.tenant_id = t.tenant_id and s.task_id = t.task_id
                         and s.state not in ('completed', 'skipped', 'cancelled'))
