@@ -4,5 +4,7 @@
  * Boundary: the list only; each generator stands in a file of its own beside this one, and is added here.
  */
 import type { Generator } from "./generation.ts";
+import { lifecyclePages } from "./lifecyclePages.ts";
+import { schemaDump } from "./schemaDump.ts";
 
-export const generators: readonly Generator[] = [];
+export const generators: readonly Generator[] = [lifecyclePages, schemaDump];
