@@ -29,6 +29,8 @@ export interface Installation {
   readonly client: BatonClient;
   /** Wake-ups that the store handed over, newest last. */
   readonly wakeUps: WakeUp[];
+  /** Live subscriptions that requests hold open. */
+  readonly subscriptions: { readonly count: number };
   /** What was logged as an error. */
   readonly errors: unknown[];
   call(
@@ -55,9 +57,24 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
     },
   });
   const live = createPostgresLive({ store: store.live, onError });
+  const subscriptions = { count: 0 };
+  const counted: LivePort = Object.create(live, {
+    subscribe: {
+      value: async (...args: Parameters<LivePort["subscribe"]>) => {
+        const subscription = await live.subscribe(...args);
+        subscriptions.count += 1;
+        return {
+          close: async () => {
+            subscriptions.count -= 1;
+            await subscription.close();
+          },
+        };
+      },
+    },
+  });
   const deps: ApiDeps = {
     store,
-    live,
+    live: counted,
     models: createModels({ providers: { offline: { latencyMs: 0 } }, defaultModel: offlineRef, now: Date.now }),
     tools: createToolRegistry({ tools: createBuiltinTools() }),
     decide: async (message) => ({
@@ -112,6 +129,7 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
     key,
     client: createClient({ baseUrl: server.url, apiKey: key }),
     wakeUps,
+    subscriptions,
     errors,
     addKey,
     call: (method, path, { body, headers = {}, key: as = key } = {}) =>

@@ -129,9 +129,18 @@ describe("a trace stream", () => {
     let text = "";
     while (!text.includes(": still here\n\n: still here"))
       text += new TextDecoder().decode((await reader.read()).value);
+    expect(at.subscriptions.count).toBe(1);
     leave.abort();
     await reader.read().catch(() => undefined);
+    await until(async () => (at.subscriptions.count === 0 ? true : undefined));
     expect(at.errors).toEqual([]);
+  });
+
+  it("opens nothing for a HEAD", async () => {
+    const { id } = await at.client.createTask({ plan });
+    const response = await at.call("HEAD", `/api/v1/tasks/${id}/traces`, { headers: { accept: "text/event-stream" } });
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+    expect(at.subscriptions.count).toBe(0);
   });
 
   it("is followed over a connection that breaks off, without gap or repeat", async () => {

@@ -4,6 +4,7 @@
  * 1. Built from the task alone, so that any api process can open it, again, at any time.
  * 2. A reader that leaves cancels nothing.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { BatonError } from "@baton/core";
 import type { TaskRef } from "@baton/core";
 import type { StepError } from "@baton/core/ports";
@@ -106,6 +107,8 @@ async function writeTask(
       return end(parts, task);
     }
     while ((await watch.next(deps.pollMs)) === "live") watch.take();
+    // A map of 10,000 items moves thousands of times a second; its reader wants to see that twice a second.
+    await delay(deps.pollMs / 2, undefined, { signal }).catch(() => undefined);
   }
 }
 

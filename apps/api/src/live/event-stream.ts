@@ -26,8 +26,11 @@ const eventStreamHeaders = {
 };
 
 export function eventStream(options: EventStreamOptions, write: (sink: EventSink) => Promise<void>): Response {
+  const headers = { ...eventStreamHeaders, ...options.headers };
+  // Nobody would ever read the body of a HEAD.
+  if (options.request.method === "HEAD") return new Response(null, { headers });
   const left = new AbortController();
-  options.request.signal.addEventListener("abort", () => left.abort());
+  const signal = AbortSignal.any([left.signal, options.request.signal]);
   const encoder = new TextEncoder();
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, {
     highWaterMark: 64,
@@ -44,11 +47,10 @@ export function eventStream(options: EventStreamOptions, write: (sink: EventSink
   }, options.heartbeatMs);
   const run = async () => {
     try {
-      await write({ signal: left.signal, send });
+      await write({ signal, send });
       await writer.close();
     } catch (error) {
-      if (!left.signal.aborted)
-        options.log.error("stream-failed", { path: new URL(options.request.url).pathname, error });
+      if (!signal.aborted) options.log.error("stream-failed", { path: new URL(options.request.url).pathname, error });
       await writer.abort(error).catch(() => undefined);
     } finally {
       clearInterval(heartbeat);
@@ -56,5 +58,5 @@ export function eventStream(options: EventStreamOptions, write: (sink: EventSink
     }
   };
   void run();
-  return new Response(readable, { headers: { ...eventStreamHeaders, ...options.headers } });
+  return new Response(readable, { headers });
 }
