@@ -71,6 +71,25 @@ describe("a worker process", () => {
     expect((await installation.steps(ref)).get("a")?.output).toBe(worker.pid);
   });
 
+  test("that stood still for longer than its lease commits nothing, begins a new session and works again", async () => {
+    const sleeper = await installation.startWorker();
+    const ref = await installation.create([pidStep("a", 6_000)]);
+    await expect.poll(async () => (await installation.steps(ref)).get("a")?.state, { timeout: 20_000 }).toBe("running");
+    const other = await installation.startWorker();
+    sleeper.kill("SIGSTOP");
+    await expect.poll(async () => (await installation.steps(ref)).get("a")?.attemptNo, { timeout: 30_000 }).toBe(2);
+    sleeper.kill("SIGCONT");
+    expect((await installation.until(ref, "completed", "failed")).state).toBe("completed");
+    expect((await installation.steps(ref)).get("a")).toMatchObject({ output: other.pid, attemptNo: 2, crashCount: 1 });
+    await expect
+      .poll(() => sleeper.lines.filter(({ event }) => event === "session-open").length, { timeout: 20_000 })
+      .toBe(2);
+    other.kill("SIGKILL");
+    const next = await installation.create([pidStep("b")]);
+    await installation.until(next, "completed");
+    expect((await installation.steps(next)).get("b")?.output).toBe(sleeper.pid);
+  });
+
   test("whose event loop is blocked past a deadline is ended, and the step runs elsewhere", async () => {
     const first = await installation.startWorker();
     const ref = await installation.create([

@@ -131,6 +131,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         account,
         models: options.models,
         live: options.live,
+        clock,
         failPoint,
       });
       const performer = options.performers[step.type];

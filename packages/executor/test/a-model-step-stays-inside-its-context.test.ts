@@ -14,6 +14,12 @@ const open = async (script: ModelServerScript) => {
   bench = await openBench({ postgresUrl: inject("postgresUrl"), modelUrl: server.url, tools: [write] });
   return { ...bench, server };
 };
+/** A server without structured output of its own: the schema stands in the prompt. */
+const openLocal = async (script: ModelServerScript) => {
+  server = await startModelServer(script);
+  bench = await openBench({ postgresUrl: inject("postgresUrl"), localModelUrl: server.url });
+  return { ...bench, server };
+};
 afterEach(async () => {
   await bench?.close();
   await server?.close();
@@ -209,6 +215,20 @@ describe("an llm step", () => {
   });
 });
 
+describe("an output of more than 2 MB", () => {
+  test("stands in the prompt as its beginning, and says so", async () => {
+    const { runPlan, server } = await open({ fallback: { text: "ok" } });
+    const { task } = await runPlan({
+      steps: [source("huge", 250_000), { id: "think", type: "llm", prompt: "p", depends_on: ["huge"] }],
+    });
+    expect(task.state).toBe("completed");
+    const [prompt = ""] = prompts(server);
+    expect(prompt).toContain("huge-0 huge-1");
+    expect(prompt).toContain("the whole output is kept in the store");
+    expect(prompt.length).toBeLessThan(30_000);
+  });
+});
+
 describe("an answer with a schema", () => {
   const schema = {
     type: "object",
@@ -247,6 +267,18 @@ describe("an answer with a schema", () => {
     expect(prompts(server)).toHaveLength(3);
     expect(await traces(ref, "output-rejected")).toHaveLength(3);
     expect(step?.outputTokens).toBeGreaterThan(0);
+  });
+
+  test("that is no JSON at all is repaired too, and the rejected answer is fed back", async () => {
+    const { create, run, steps, server, traces } = await openLocal({
+      replies: [{ text: "Three, I think." }, { text: '{"total": 3}' }],
+    });
+    const ref = await create(planSpec.parse(plan));
+    await run(ref);
+    expect((await steps(ref)).get("think")?.output).toEqual({ total: 3 });
+    expect(JSON.stringify(server.requests[1]?.body)).toContain("Three, I think.");
+    // The rejected call is paid for too.
+    expect((await traces(ref, "model-called")).map(({ data }) => data["purpose"])).toEqual(["reason", "repair"]);
   });
 
   test("cannot be asked for with a schema that is none", async () => {

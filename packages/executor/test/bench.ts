@@ -25,6 +25,8 @@ export const newId = () => uuidv7(Date.now(), randomBytes(10));
 export interface BenchOptions {
   readonly postgresUrl: string;
   readonly modelUrl?: string;
+  /** The same, as a server of the OpenAI kind without structured output. */
+  readonly localModelUrl?: string;
   readonly tools?: readonly Tool[];
   readonly performers?: Partial<Record<StepType, Performer>>;
   readonly slots?: number;
@@ -93,15 +95,21 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   });
   const late = createLateCalls(store, log);
   const tools = createToolRegistry({ tools: options.tools ?? [], onLate: (call) => void late.arrived(call) });
+  const { modelUrl, localModelUrl } = options;
   const models = createModels({
     providers: {
       offline: { latencyMs: 0 },
-      ...(options.modelUrl !== undefined && { anthropic: { apiKey: "test", baseUrl: options.modelUrl } }),
+      ...(modelUrl !== undefined && { anthropic: { apiKey: "test", baseUrl: modelUrl } }),
+      ...(localModelUrl !== undefined && {
+        openaiCompatible: [{ name: "local", baseUrl: `${localModelUrl}/v1`, models: ["m"], structuredOutput: false }],
+      }),
     },
     defaultModel:
-      options.modelUrl === undefined
-        ? { provider: "offline", model: "offline-rules" }
-        : { provider: "anthropic", model: "claude-haiku-4-5" },
+      modelUrl !== undefined
+        ? { provider: "anthropic", model: "claude-haiku-4-5" }
+        : localModelUrl !== undefined
+          ? { provider: "local", model: "m" }
+          : { provider: "offline", model: "offline-rules" },
     now: Date.now,
   });
   const live = createPostgresLive({ store: store.live, onError });

@@ -1,6 +1,11 @@
 /** What an attempt has spent and done so far; written when it settles, however it ends. */
+import { BatonError } from "@baton/core";
 import type { BatonEvent } from "@baton/core/events";
-import type { ModelReply, NewTrace, StepUsage } from "@baton/core/ports";
+import type { ModelRef } from "@baton/core/plan";
+import type { ModelReply, ModelUsage, NewTrace, StepUsage } from "@baton/core/ports";
+
+/** What one call cost, whether its answer was of use or not. */
+type Spent = Pick<ModelReply, "model" | "offline" | "usage" | "costUsd" | "durationMs">;
 
 export interface Account {
   readonly traces: readonly NewTrace[];
@@ -8,7 +13,14 @@ export interface Account {
   /** Input and output tokens of this attempt. */
   readonly tokens: number;
   trace(event: BatonEvent): void;
-  addReply(purpose: string, reply: ModelReply): void;
+  addCall(purpose: string, spent: Spent): void;
+}
+
+/** What a call that failed had spent by then, as the adapter tells it in `details`; nothing when it had not begun. */
+export function spentBefore(error: unknown, model: ModelRef, durationMs: number): Spent | undefined {
+  if (!(error instanceof BatonError) || error.details["usage"] === undefined) return undefined;
+  const { usage, costUsd } = error.details as { usage: ModelUsage; costUsd?: number | null };
+  return { model, offline: false, usage, costUsd: costUsd ?? null, durationMs };
 }
 
 export function createAccount(): Account {
@@ -23,9 +35,9 @@ export function createAccount(): Account {
       return usage === undefined ? 0 : usage.inputTokens + usage.outputTokens;
     },
     trace: ({ type, data }) => void traces.push({ type, data }),
-    addReply(purpose, reply) {
-      const { model, offline, costUsd, durationMs } = reply;
-      const { inputTokens, outputTokens, estimated } = reply.usage;
+    addCall(purpose, spent) {
+      const { model, offline, costUsd, durationMs } = spent;
+      const { inputTokens, outputTokens, estimated } = spent.usage;
       const data = { purpose, model, offline, inputTokens, outputTokens, estimated, costUsd, durationMs };
       traces.push({ type: "model-called", data });
       usage = {

@@ -8,6 +8,7 @@ import { BatonError } from "@baton/core";
 import type { FailPoint, LivePort, ModelPort, ModelRequest, PerformContext } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import type { Prepared } from "../pipeline/prepare.ts";
+import { spentBefore } from "./account.ts";
 import type { Account } from "./account.ts";
 import type { RunningAttempt } from "./running.ts";
 
@@ -20,6 +21,8 @@ export interface ContextParts {
   readonly account: Account;
   readonly models: ModelPort;
   readonly live: LivePort;
+  /** Unix ms. */
+  readonly clock: () => number;
   readonly failPoint: (name: FailPoint) => Promise<void>;
 }
 
@@ -27,7 +30,15 @@ export function taskTopic(taskId: string): string {
   return `task:${taskId}`;
 }
 
-export function createContext({ attempt, prepared, account, models, live, failPoint }: ContextParts): PerformContext {
+export function createContext({
+  attempt,
+  prepared,
+  account,
+  models,
+  live,
+  clock,
+  failPoint,
+}: ContextParts): PerformContext {
   const { step, signal, deadlineAt } = attempt;
   const { tenantId, taskId, stepId } = step.ref;
   const publish = (data: Readonly<Record<string, unknown>>) => {
@@ -53,8 +64,13 @@ export function createContext({ attempt, prepared, account, models, live, failPo
         ...request,
         signal,
       });
-      const reply = await models.generate({ ...request, signal });
-      account.addReply(purpose, reply);
+      const startedAt = clock();
+      const reply = await models.generate({ ...request, signal }).catch((error: unknown) => {
+        const spent = spentBefore(error, request.model, clock() - startedAt);
+        if (spent !== undefined) account.addCall(purpose, spent);
+        throw error;
+      });
+      account.addCall(purpose, reply);
       await failPoint("after-model-reply");
       return reply;
     },

@@ -116,10 +116,9 @@ async function matchingAnswer(ask: Ask, schema: Schema): Promise<unknown> {
   const validate = createOutputValidator(schema);
   let messages = ask.messages;
   for (let repair = 0; ; repair++) {
-    const reply = await answerTo({ ...ask, messages }, repair === 0 ? "reason" : "repair");
-    const parsed = objectOf(reply);
+    const answer = await objectAnswer({ ...ask, messages }, repair === 0 ? "reason" : "repair");
     const verdict =
-      "problem" in parsed ? { valid: false as const, problems: [parsed.problem] } : validate(parsed.object);
+      "problem" in answer ? { valid: false as const, problems: [answer.problem] } : validate(answer.object);
     if (verdict.valid) return verdict.value;
     const problems = verdict.problems.map((problem) => boundedText(problem, 300));
     ask.context.trace({ type: "output-rejected", data: { problems, repair } });
@@ -129,30 +128,31 @@ async function matchingAnswer(ask: Ask, schema: Schema): Promise<unknown> {
         `The model's answer does not match output_schema after ${maxRepairs} repairs: ${problems.join("; ")}`,
       );
     }
-    messages = await repairPrompt(ask, reply, problems);
+    messages = await repairPrompt(ask, answer.text, problems);
   }
 }
 
-function objectOf(reply: ModelReply): { readonly object: unknown } | { readonly problem: string } {
-  if (reply.object !== undefined) return { object: reply.object };
+type ObjectAnswer = { readonly text: string } & ({ readonly object: unknown } | { readonly problem: string });
+
+/** An adapter refuses an answer that is no JSON, with the text in `details`: that can be repaired. */
+async function objectAnswer(ask: Ask, purpose: string): Promise<ObjectAnswer> {
   try {
-    return { object: JSON.parse(reply.text) };
+    const { object, text } = await answerTo(ask, purpose);
+    return { object, text: text === "" ? (JSON.stringify(object) ?? "") : text };
   } catch (error) {
-    return { problem: `the answer is not JSON: ${error instanceof Error ? error.message : String(error)}` };
+    if (!(error instanceof BatonError) || error.code !== "output-invalid") throw error;
+    return { problem: error.message, text: String(error.details["text"] ?? "") };
   }
 }
 
 /** A tenth of the limit for the rejected answer keeps the repair inside it: the first prompt took at most 80 %. */
 async function repairPrompt(
   { budget, messages }: Ask,
-  reply: ModelReply,
+  text: string,
   problems: readonly string[],
 ): Promise<readonly ModelMessage[]> {
   const room = Math.floor(budget.limit / 10);
-  const rejected = await budget.cut(
-    reply.text === "" ? (JSON.stringify(reply.object) ?? "") : reply.text,
-    Math.floor(room / 2),
-  );
+  const rejected = await budget.cut(text, Math.floor(room / 2));
   const listed = await budget.cut(problems.map((problem) => `- ${problem}`).join("\n"), Math.floor(room / 3));
   return [
     ...messages,
