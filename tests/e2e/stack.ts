@@ -17,7 +17,7 @@ import { defaultTenantId, uuidv7 } from "@baton/core";
 import { openStore, type Store } from "@baton/store";
 import { createTestDatabase, type TestDatabase } from "@baton/testing/databases";
 import { startTestRedis, type TestRedis } from "@baton/testing/servers";
-import { inject } from "vitest";
+import { describe, inject } from "vitest";
 
 export type Backend = "postgres" | "redis";
 export const backends: readonly Backend[] = ["postgres", "redis"];
@@ -62,6 +62,15 @@ export interface StackOptions {
 export function unavailable(backend: Backend): string | undefined {
   const reason = inject("redisUnavailable");
   return backend === "redis" && reason !== "" ? reason : undefined;
+}
+
+/** The same tests over every queue backend; one that is missing here is skipped by name. */
+export function onEachBackend(title: string, tests: (backend: Backend) => void): void {
+  for (const backend of backends) {
+    const reason = unavailable(backend);
+    const name = `${title} over ${backend}${reason === undefined ? "" : ` [skipped: ${reason}]`}`;
+    describe.skipIf(reason !== undefined)(name, () => tests(backend));
+  }
 }
 
 export async function startStack(options: StackOptions): Promise<Stack> {

@@ -255,13 +255,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 function textOf(parts: readonly unknown[]): string {
-  return parts
-    .map((part) =>
-      typeof part === "object" && part !== null && (part as { type?: unknown }).type === "text"
-        ? String((part as { text?: unknown }).text)
-        : "",
-    )
-    .join("");
+  const texts = parts.filter((part): part is { readonly text: string } => {
+    const { type, text } = (part ?? {}) as { type?: unknown; text?: unknown };
+    return type === "text" && typeof text === "string";
+  });
+  return texts.map(({ text }) => text).join("\n");
 }
 
 /** 22023 is "role does not exist": the database was never migrated. */

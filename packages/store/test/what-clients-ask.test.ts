@@ -238,7 +238,7 @@ describe("the effect ledger", () => {
     argumentsJson: args,
   });
   const again = async (effect: "write" | "idempotent", finish?: "succeeded" | "refused" | "unknown", args?: string) => {
-    const { store, admin } = bench;
+    const { store } = bench;
     const a = newId();
     const ref = await createTask(store, [step("a", a)]);
     const first = await claim(store, ref, a);

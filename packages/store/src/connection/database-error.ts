@@ -25,8 +25,8 @@ export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
       code === "40001" ||
       code === "40P01" ||
       code === "55P03" ||
-      /^08/.test(code) ||
-      /^57P0/.test(code) ||
+      code.startsWith("08") ||
+      code.startsWith("57P0") ||
       code === "53300"
     )
       return "transient";

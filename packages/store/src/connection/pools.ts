@@ -57,8 +57,8 @@ export function openConnections(options: PoolOptions): Connections {
     types: {
       getTypeParser: (oid, format) => (oid === 20 || oid === 1700 ? Number : pg.types.getTypeParser(oid, format)),
     },
-    onConnect: async (client) => {
-      await client.query("set role baton_engine");
+    verify: (client, done) => {
+      client.query("set role baton_engine").then(() => done(), done);
     },
   });
   pool.on("error", options.onError);

@@ -20,14 +20,17 @@ export async function readOutput(db: Database, ref: TaskRef, blobId: string): Pr
   return JSON.parse(content.toString("utf8"));
 }
 
-/** Steps that settled with an output, in the order in which they settled. Index: step primary key. */
+/**
+ * Steps that settled, in the order in which they settled; skipped ones, which have no output, last in the order of
+ * the plan and only where no checkpoint bounds the answer. Index: step primary key.
+ */
 export async function settledOutputs(db: Database, ref: TaskRef, upTo?: number): Promise<readonly StepOutput[]> {
   const rows = await rowsOf<OutputRow>(
     db,
     sql`select ${columns} from baton.task_execution_step s
-        where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.settled_no is not null
-          and s.settled_no <= ${upTo ?? 2_147_483_647}
-        order by s.settled_no`,
+        where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId}
+          and ${upTo === undefined ? sql`(s.settled_no is not null or s.state = 'skipped')` : sql`s.settled_no <= ${upTo}`}
+        order by s.settled_no nulls last, s.position`,
   );
   return rows.map(outputFromWire);
 }

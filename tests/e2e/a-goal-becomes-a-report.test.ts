@@ -8,7 +8,7 @@ import { backends, type Stack, startStack, unavailable, until } from "./stack.ts
 for (const backend of backends) {
   const reason = unavailable(backend);
   describe.skipIf(reason !== undefined)(
-    `the main job over ${backend}${reason === undefined ? "" : ` [skipped: ${reason}]`}`,
+    `a goal over ${backend}${reason === undefined ? "" : ` [skipped: ${reason}]`}`,
     () => {
       let stack: Stack;
       let workspace: Workspace;

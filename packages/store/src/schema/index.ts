@@ -1,0 +1,10 @@
+/** Every table, for typed queries of one's own. The truth is drizzle/*.sql. */
+export { artifact, blob } from "./artifacts.ts";
+export { chatMessage, chatThread } from "./chat.ts";
+export { effect } from "./effects.ts";
+export { idempotencyKey } from "./idempotency.ts";
+export { workerSession } from "./sessions.ts";
+export { taskExecutionStep, taskExecutionStepEdge } from "./steps.ts";
+export { taskExecution } from "./tasks.ts";
+export { apiKey, tenant } from "./tenancy.ts";
+export { taskCheckpoint, taskExecutionTrace } from "./traces.ts";
