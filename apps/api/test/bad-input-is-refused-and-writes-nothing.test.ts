@@ -473,6 +473,22 @@ const elsewhere: readonly Case[] = [
     pointer: "/scopes/0",
   },
   { what: "an unknown key", method: "DELETE", path: `/api/v1/keys/${missing}`, status: 404, code: "not-found" },
+  { what: "a NUL in a path", method: "GET", path: "/api/chat/a%00b/stream", status: 404, code: "not-found" },
+  {
+    what: "a path that is no UTF-8",
+    method: "POST",
+    path: "/api/v1/tasks/%ED%A0%80/cancel",
+    status: 404,
+    code: "not-found",
+  },
+  { what: "a broken escape in a path", method: "GET", path: "/api/v1/tasks/%", status: 404, code: "not-found" },
+  {
+    what: "a pool that is Baton's own",
+    body: { plan: { steps: [{ id: "a", type: "tool", tool: "clock.now", pool: "interactive" }] } },
+    status: 422,
+    code: "invalid-plan",
+    pointer: "/plan/steps/0/pool",
+  },
   { what: "an unknown route", method: "GET", path: "/api/v2/tasks", status: 404, code: "not-found" },
   { what: "a wrong method", method: "PUT", path: "/api/v1/tasks", body: {}, status: 405, code: "method-not-allowed" },
 ];

@@ -3,6 +3,9 @@ import { createClient, readServerSentEvents } from "@baton/client";
 import type { UiPart } from "@baton/client";
 import type { ClaimedStep } from "@baton/core/ports";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { createApi } from "@baton/api";
+import type { ApiDeps } from "@baton/api";
+import { listen } from "../src/server.ts";
 import { claim, completed, settle } from "./claims.ts";
 import { createInstallation } from "./installation.ts";
 import type { Installation } from "./installation.ts";
@@ -210,6 +213,7 @@ describe("a simple chat", () => {
     const got = await parts;
     expect(got.some(({ type }) => type === "reset-step")).toBe(true);
     expect(shown(got)).toBe("It began again.");
+    expect(JSON.stringify(got)).not.toContain("too late");
   });
 
   it("ends as an error when the reply fails, and as an abort when it is stopped", async () => {
@@ -275,4 +279,37 @@ describe("a complex chat", () => {
     expect(data.at(-1)).toMatchObject({ data: { taskId, status: "completed", progress: 100 } });
     expect(got.at(-1)?.type).toBe("finish");
   });
+});
+
+it("a reader who leaves before the answer makes no noise, and nothing was started", async () => {
+  const leave = new AbortController();
+  let asked = false;
+  const { decide } = at.deps;
+  const slow: ApiDeps = {
+    ...at.deps,
+    decide: async (message, options) => {
+      asked = true;
+      await new Promise((_resolve, reject) =>
+        options.signal.addEventListener("abort", () => reject(options.signal.reason as Error)),
+      );
+      return decide(message, options);
+    },
+  };
+  const server = await listen(createApi(slow), { host: "127.0.0.1", port: 0 });
+  try {
+    const before = await at.database.rowCounts();
+    const client = createClient({ baseUrl: server.url, apiKey: at.key });
+    const asking = client.chat(say("hello", "thread-left"), { signal: leave.signal });
+    await until(async () => (asked ? true : undefined));
+    leave.abort();
+    await expect(asking).rejects.toThrow();
+    await until(async () => {
+      const { idempotency_key: now } = await at.database.rowCounts();
+      return now === before["idempotency_key"] ? true : undefined;
+    });
+    expect(await at.database.rowCounts()).toEqual(before);
+    expect(at.errors).toEqual([]);
+  } finally {
+    await server.close(0);
+  }
 });

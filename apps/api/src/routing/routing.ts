@@ -11,6 +11,7 @@
 import { routes } from "@baton/contracts";
 import type { OperationId, RouteShape } from "@baton/contracts";
 import { BatonError } from "@baton/core";
+import { findUnstorable } from "@baton/core/json";
 import type { LogPort } from "@baton/core/ports";
 import type { ClientStore, IdempotencyRef } from "@baton/store";
 import { Hono } from "hono";
@@ -50,7 +51,7 @@ type AnyCode = (
 function paramsOf(route: RouteShape, given: Record<string, string>): unknown {
   if (route.params === undefined) return undefined;
   const parsed = route.params.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success && findUnstorable(given) === undefined) return parsed.data;
   throw new BatonError("not-found", `Nothing has this id. Check the id in the path ${route.path}.`);
 }
 
@@ -167,7 +168,8 @@ async function answer(
 /** Logs what is not the caller's fault and answers every error. */
 export function errorAnswer(log: LogPort, newId: () => string, error: unknown, request: Request): Response {
   const problem = problemOf(error, newId());
-  if (problem.status >= 500) {
+  // Whoever left is owed nothing, and what broke off because of that is no fault.
+  if (problem.status >= 500 && !request.signal.aborted) {
     log.error("request-failed", {
       requestId: problem.requestId,
       method: request.method,

@@ -171,7 +171,7 @@ export class TaskCreation {
 
   async #create(
     intent: Intent & { readonly kind: CreateTask["kind"] },
-    layout: Pick<CreateTask, "steps"> & Partial<CreateTask>,
+    layout: Pick<CreateTask, "steps"> & Partial<Pick<CreateTask, "estimatedDurationMs" | "result">>,
   ): Promise<CreateTask> {
     const { principal, threadId, idempotency } = intent;
     const task: CreateTask = {
