@@ -25,7 +25,7 @@ export const buckets = [
 ] as const;
 export type Bucket = (typeof buckets)[number];
 export type TaskCounters = Readonly<Record<Bucket, number>> & {
-  /** Claims ever made for user and reply steps. */
+  /** Claims ever made, without those of plan and evaluation steps. */
   readonly claimed: number;
 };
 

@@ -5,10 +5,8 @@
 import type { TaskState } from "./states.ts";
 
 export const taskEvents = [
-  "plan",
   "claim",
   "settle",
-  "evaluate",
   "pause",
   "resume",
   "cancel",
