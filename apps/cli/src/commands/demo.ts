@@ -40,6 +40,8 @@ export interface DemoOptions {
 
 /** What the offline model waits before it answers, unless the settings say otherwise: a hosted one takes longer. */
 const offlineLatencyMs = 300;
+/** Few, so that a handful of files keeps more than one worker busy. */
+const slotsPerWorker = "4";
 const shownReportLines = 24;
 
 export async function demo(folder: string | undefined, options: DemoOptions): Promise<number> {
@@ -59,7 +61,11 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
     workers: options.workers,
     port: 0,
     separateFolders: true,
-    env: { DISABLE_TASK_WORKER: "0", BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)) },
+    env: {
+      DISABLE_TASK_WORKER: "0",
+      BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)),
+      BATON_CONCURRENCY: process.env["BATON_CONCURRENCY"] ?? slotsPerWorker,
+    },
     verbose: options.verbose === true,
   });
   using interrupt = onInterrupt();

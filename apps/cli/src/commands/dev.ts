@@ -69,7 +69,8 @@ function overview(console: Console, project: Project, stack: LocalStack, dataDir
     ["queues", `${stack.apiUrl}/admin/queues`],
     ["API key", stack.apiKey],
     ["", `kept in ${shown(keyPath(dataDir))}, readable by you alone`],
-    ["PostgreSQL", isPrivate ? `${stack.databaseUrl}  (private)` : "DATABASE_URL"],
+    ["PostgreSQL", isPrivate ? stack.databaseUrl : "DATABASE_URL"],
+    ...(isPrivate ? ([["", "private: started here, on loopback alone"]] as const) : []),
     ["queue", config.redisUrl === undefined ? "BullMQ on PostgreSQL (REDIS_URL is not set)" : "BullMQ on REDIS_URL"],
     [
       "workers",

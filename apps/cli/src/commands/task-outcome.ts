@@ -2,7 +2,7 @@
 import { exitCodeOf } from "@baton/contracts";
 import type { Task } from "@baton/contracts";
 import type { Console } from "../console/console.ts";
-import { duration, oneLine } from "../console/text.ts";
+import { duration, wrap } from "../console/text.ts";
 
 /** The exit code of a command that waited for the task. */
 export function exitCodeOfTask(task: Task): number {
@@ -21,8 +21,10 @@ export function explainEnd(task: Task, console: Console): void {
   }
   console.note(`${console.paint("red", task.state)} ${summary}`);
   if (task.lastError !== undefined) {
-    console.note(`  ${task.lastError.code}: ${oneLine(task.lastError.message)}`);
-    for (const cause of task.lastError.causes) console.note(`  caused by ${oneLine(cause.message)}`);
+    const { code, message, causes } = task.lastError;
+    const texts = [`${code}: ${message}`, ...causes.map((cause) => `caused by ${cause.message}`)];
+    const isNew = (text: string, at: number) => at === 0 || !text.endsWith(message);
+    for (const text of texts.filter(isNew)) console.note(wrap(text, console.columns - 1, "  "));
   }
   if (task.state === "failed") console.note(`  Try again: npm run baton -- retry ${task.id}`);
 }

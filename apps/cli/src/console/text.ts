@@ -42,6 +42,19 @@ export function fit(text: string, columns: number, pad = false): string {
   return `${cut}…${pad ? " ".repeat(Math.max(0, columns - used - 1)) : ""}`;
 }
 
+/** One line as several that fit, every one indented. */
+export function wrap(text: string, columns: number, indent = ""): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of oneLine(text).split(" ")) {
+    if (line !== "" && columnsOf(`${indent}${line} ${word}`) > columns) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, indent + line].join("\n");
+}
+
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
