@@ -32,7 +32,7 @@ import type { Store } from "@baton/store";
 import { createBuiltinTools, createToolRegistry, loadToolsFolder, watchToolsFolder } from "@baton/tools";
 import type { Tool, ToolRegistry } from "@baton/tools";
 
-export const newId = (): string => uuidv7(Date.now(), randomBytes(10));
+const newId = (): string => uuidv7(Date.now(), randomBytes(10));
 /** The pool of the steps that a plan adds. */
 const defaultPool = "default";
 

@@ -13,7 +13,7 @@ import type { AttemptReport, Executor } from "@baton/executor";
 import { monotonic } from "./compose.ts";
 import type { Parts } from "./compose.ts";
 
-export const version = "0.1.0";
+const version = "0.1.0";
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 

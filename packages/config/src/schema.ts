@@ -14,7 +14,7 @@ const redisUrl = z.string().regex(/^rediss?:\/\//, "a URL like redis://host:6379
 const httpUrl = z.string().regex(/^https?:\/\//, "a URL like https://host/v1");
 const modelName = z.string().regex(/^[^/\s]+\/\S+$/, 'provider and model, like "anthropic/claude-sonnet-5-5"');
 
-export const day = 86_400_000;
+const day = 86_400_000;
 
 export const configSchema = z.strictObject({
   /** PostgreSQL, the only truth; without it the embedded one of `baton dev` is meant, which sets this. */

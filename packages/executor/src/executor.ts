@@ -9,7 +9,6 @@
  * 2. Every end of an attempt is one of a closed set (attempt/outcome.ts); every one but a lost lease settles.
  * 3. A continuation never waits while holding a place of the settle stage, so the ring of stages cannot lock.
  */
-import { BatonError } from "@baton/core";
 import type {
   ClaimedStep,
   EngineStore,
@@ -18,8 +17,6 @@ import type {
   LogPort,
   MeterPort,
   ModelPort,
-  Outcome,
-  Performed,
   Performer,
   SettleAnswer,
   StepType,
@@ -29,11 +26,10 @@ import type {
 import { createAccount } from "./attempt/account.ts";
 import type { Account } from "./attempt/account.ts";
 import { createContext, taskTopic } from "./attempt/context.ts";
-import { failureOutcome } from "./attempt/outcome.ts";
 import type { AttemptEnd } from "./attempt/outcome.ts";
 import { createRunningAttempts } from "./attempt/running.ts";
 import type { AttemptReport, RunningAttempt } from "./attempt/running.ts";
-import { encodeOutput } from "./output/encoding.ts";
+import { encodeOutcome } from "./pipeline/encode.ts";
 import { performAttempt } from "./pipeline/perform.ts";
 import { prepareStep } from "./pipeline/prepare.ts";
 import type { Prepared } from "./pipeline/prepare.ts";
@@ -107,8 +103,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function claim(wakeUp: WakeUp): Promise<ClaimedStep | undefined> {
     await failPointOf(wakeUp)("after-fetch");
     const ticket = await stages.claim.admit();
-    if (draining || lost.aborted) return undefined;
-    const step = await ticket.run(() => untilAnswered(() => store.claimStep(wakeUp), lost, log, "claim"));
+    const step = await ticket.run(async () => {
+      if (draining || lost.aborted) return undefined;
+      return await untilAnswered(() => store.claimStep(wakeUp), lost, log, "claim");
+    });
     meter.count("baton_claims_total", { result: step === undefined ? "empty" : "claimed" });
     return step;
   }
@@ -144,21 +142,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
   }
 
-  async function encode(
-    step: ClaimedStep,
-    end: AttemptEnd,
-    prepared: Prepared | undefined,
-  ): Promise<Outcome | undefined> {
-    const ticket = await stages.encode.admit();
-    return await ticket.run(async () => {
-      try {
-        return outcomeOf(step, end, prepared, random);
-      } catch (error) {
-        return failureOutcome(step, error, random());
-      }
-    });
-  }
-
   /** One attempt; resolves to the continuation when the slot is free again. */
   async function performClaimed(step: ClaimedStep): Promise<ClaimedStep | undefined> {
     const failPoint = failPointOf(step.ref);
@@ -170,7 +153,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const { end, prepared, ended } = await workOn(attempt, account);
       attempt.end();
       if (attempt.abandoned) reportAbandoned(attempt);
-      const outcome = await encode(step, end, prepared);
+      const encoding = await stages.encode.admit();
+      const outcome = await encoding.run(async () => encodeOutcome(step, end, prepared, random));
       meter.count("baton_attempts_total", { type: step.type, outcome: outcome?.outcome ?? "lost" });
       meter.observe("baton_attempt_ms", clock() - attempt.startedAt, { type: step.type });
       if (outcome === undefined || lost.aborted) {
@@ -252,43 +236,4 @@ async function endsWithin(work: ReadonlySet<Promise<void>>, ms: number): Promise
   const ended = await Promise.race([Promise.all(work).then(() => true), promise]);
   clearTimeout(timer);
   return ended;
-}
-
-function outcomeOf(
-  step: ClaimedStep,
-  end: AttemptEnd,
-  prepared: Prepared | undefined,
-  random: () => number,
-): Outcome | undefined {
-  switch (end.end) {
-    case "lost":
-      return undefined;
-    case "stopped":
-      return { outcome: "released", reason: end.reason };
-    case "failed":
-      return failureOutcome(step, end.error, random());
-    case "performed":
-      return performedOutcome(step, end.performed, prepared);
-  }
-}
-
-function performedOutcome(step: ClaimedStep, performed: Performed, prepared: Prepared | undefined): Outcome {
-  switch (performed.performed) {
-    case "expanded":
-      return { outcome: "expanded", items: performed.items, concurrency: performed.concurrency };
-    case "deferred":
-      return { outcome: "deferred", adds: performed.adds };
-    case "output": {
-      if (prepared === undefined) throw new BatonError("internal", "A step was performed without being prepared.");
-      const { output, adds, result, estimatedDurationMs } = performed;
-      return {
-        outcome: "completed",
-        outputJson: encodeOutput(output, step.type === "tool" ? "tool-output-invalid" : "output-invalid"),
-        deadEdges: prepared.deadEdges(output),
-        ...(adds !== undefined && { adds }),
-        ...(result !== undefined && { result }),
-        ...(estimatedDurationMs !== undefined && { estimatedDurationMs }),
-      };
-    }
-  }
 }

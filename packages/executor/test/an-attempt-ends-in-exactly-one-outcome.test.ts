@@ -183,6 +183,17 @@ describe("an attempt", () => {
     expect((await steps(ref)).get("a")).toMatchObject({ state: "cancelled", failureCount: 0 });
   });
 
+  test("whose cancel overtakes its claim never begins", async () => {
+    let calls = 0;
+    const counted = defineTool({ ...echo, name: "counted", execute: () => ++calls });
+    const { create, executor, takeWakeUps } = await open({ tools: [counted] });
+    const ref = await create(planSpec.parse({ steps: [toolStep("a", "counted", { arguments: { value: 1 } })] }));
+    for (let other = 0; other < 1_000; other++) executor.stopTask({ taskId: `other-${other}`, reason: "cancel" });
+    executor.stopTask({ taskId: ref.taskId, reason: "cancel" });
+    for (const wakeUp of await takeWakeUps()) await executor.performWakeUp(wakeUp);
+    expect(calls).toBe(0);
+  });
+
   test("of a paused task is handed back without counting, and runs after the resume", async () => {
     let calls = 0;
     const once = defineTool({

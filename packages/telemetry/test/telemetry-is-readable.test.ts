@@ -34,7 +34,9 @@ describe("metrics", () => {
     );
     const named = new Set(
       sources.flatMap((path) =>
-        [...readFileSync(new URL(path, rooms), "utf8").matchAll(/"(baton_[a-z_]+)"/g)].map(([, name]) => name),
+        [
+          ...readFileSync(new URL(path, rooms), "utf8").matchAll(/\.(?:count|gauge|observe)\(\s*"(baton_[a-z_]+)"/g),
+        ].map(([, name]) => name),
       ),
     );
     expect(named).toEqual(new Set(Object.keys(metrics)));

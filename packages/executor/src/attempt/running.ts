@@ -2,7 +2,9 @@
  * The attempts that run in this process, and what can stop them.
  *
  * 1. Every attempt has one signal; the first reason that stops it is the one that counts.
- * 2. An attempt leaves the list when its performer has ended, not when it was told to.
+ * 2. A cancel that overtakes the answer of a claim stops the attempt when it starts: its step is no longer
+ *    running in PostgreSQL, so no beat would repeat the signal.
+ * 3. An attempt leaves the list when its performer has ended, not when it was told to.
  */
 import { BatonError } from "@baton/core";
 import type { StepRef } from "@baton/core";
@@ -82,10 +84,12 @@ export interface RunningAttempts {
 
 export function createRunningAttempts(now: () => number): RunningAttempts {
   const running = new Set<RunningAttempt>();
+  const cancelled = new Set<string>();
   return {
     start(step) {
       const attempt = new RunningAttempt(step, now());
       running.add(attempt);
+      if (cancelled.has(step.ref.taskId)) attempt.stop("cancel");
       return attempt;
     },
     finish(attempt) {
@@ -93,6 +97,7 @@ export function createRunningAttempts(now: () => number): RunningAttempts {
       running.delete(attempt);
     },
     stopTask({ taskId, reason }) {
+      if (reason === "cancel") remember(cancelled, taskId);
       for (const attempt of running) if (attempt.step.ref.taskId === taskId) attempt.stop(reason);
     },
     stopAll(reason) {
@@ -100,4 +105,13 @@ export function createRunningAttempts(now: () => number): RunningAttempts {
     },
     report: () => [...running].map((attempt) => attempt.report()),
   };
+}
+
+/** A cancelled task never runs again, and a claim's answer is seconds old at most. */
+const maxRemembered = 1_000;
+
+function remember(cancelled: Set<string>, taskId: string): void {
+  cancelled.add(taskId);
+  const oldest = cancelled.size > maxRemembered ? cancelled.values().next().value : undefined;
+  if (oldest !== undefined) cancelled.delete(oldest);
 }

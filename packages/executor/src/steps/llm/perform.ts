@@ -25,7 +25,7 @@ import { reasonPrompt } from "../../context/prompt.ts";
 import { createOutputValidator } from "./schema.ts";
 import { smallestSummaryTokens, summaryStep } from "./summary-step.ts";
 
-export const maxRepairs = 2;
+const maxRepairs = 2;
 
 export interface LlmPerformerParts {
   readonly models: ModelPort;

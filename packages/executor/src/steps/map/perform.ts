@@ -9,7 +9,7 @@ import { itemStep, layOutItems } from "@baton/core/plan";
 import type { EngineStore, NewStep, PerformContext, Performed, Performer } from "@baton/core/ports";
 import { maxOutputBytes } from "../../output/encoding.ts";
 
-export const maxItems = 10_000;
+const maxItems = 10_000;
 const defaultConcurrency = 10;
 
 export function createMapPerformer(
