@@ -16,7 +16,7 @@ async function runGoal(redisUrl?: string): Promise<void> {
   const installation = await openInstallation(inject("postgresUrl"), redisUrl);
   try {
     const env = { BATON_WORKSPACES: workspace };
-    await Promise.all([installation.startWorker(env), installation.startWorker(env)]);
+    const workers = await Promise.all([installation.startWorker(env), installation.startWorker(env)]);
     const ref = await installation.createGoal(
       "Summarise every Markdown file and list the decisions they contain",
       workspace,
@@ -30,6 +30,14 @@ async function runGoal(redisUrl?: string): Promise<void> {
     const report = new TextDecoder().decode(found?.content);
     expect(report).toContain("We decided to close the harbour in May.");
     expect(report).toContain("We decided to repair the bridge before winter.");
+    for (const worker of workers) worker.kill("SIGTERM");
+    const ends = await Promise.all(workers.map(({ ended }) => ended));
+    expect(ends).toEqual([
+      { code: 0, signal: null },
+      { code: 0, signal: null },
+    ]);
+    const troubles = workers.flatMap(({ lines }) => lines.filter(({ level }) => level === "warn" || level === "error"));
+    expect(troubles).toEqual([]);
   } finally {
     await installation.close();
     rmSync(workspace, { recursive: true, force: true });

@@ -31,6 +31,8 @@ export interface WorkerProcess {
 
 export interface Installation {
   readonly store: Store;
+  /** What a worker needs to find it. */
+  readonly env: Readonly<Record<string, string>>;
   startWorker(env?: Record<string, string>): Promise<WorkerProcess>;
   create(steps: readonly unknown[]): Promise<TaskRef>;
   createGoal(goal: string, workspace: string): Promise<TaskRef>;
@@ -86,6 +88,7 @@ export async function openInstallation(postgresUrl: string, redisUrl?: string): 
   };
   return {
     store,
+    env: channels,
     until,
     async startWorker(env = {}) {
       const child = spawn(process.execPath, [main], {
