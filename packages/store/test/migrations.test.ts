@@ -1,0 +1,180 @@
+/** Migrations, on a server of their own: the roles they make belong to the whole server. */
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { migrate, openStore } from "@baton/store";
+import { startTestPostgres, type TestPostgres } from "@baton/testing/servers";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newId } from "./builders.ts";
+
+let server: TestPostgres;
+let admin: pg.Client;
+beforeAll(async () => {
+  server = await startTestPostgres();
+  admin = new pg.Client({ connectionString: server.url });
+  admin.on("error", () => undefined);
+  await admin.connect();
+});
+afterAll(async () => {
+  await admin?.end();
+  await server?.stop();
+});
+
+/** A login without a privilege of its own, and an empty database that it owns. */
+async function emptyDatabase(name: string): Promise<string> {
+  await admin.query(`create role ${name} login password '${name}' nocreaterole`);
+  await admin.query(`create database ${name} owner ${name}`);
+  const url = new URL(server.url);
+  url.pathname = `/${name}`;
+  url.username = name;
+  url.password = name;
+  return url.href;
+}
+
+const refusal = async (url: string): Promise<{ code?: string; message: string }> =>
+  migrate(url).then(
+    () => ({ message: "migrated" }),
+    (error: Error) => error,
+  );
+
+async function opens(url: string): Promise<boolean> {
+  const store = await openStore({
+    url,
+    applicationName: "test",
+    newId,
+    onError: () => undefined,
+    onWakeUps: () => undefined,
+  });
+  await store.ping();
+  await store.close();
+  return true;
+}
+
+describe("a login that may not create roles", () => {
+  it("is told which ones to create and to grant; with them it migrates, and owns what it made", async () => {
+    const url = await emptyDatabase("plain");
+    const refused = await refusal(url);
+    expect(refused.code).toBe("unsafe-role");
+    expect(refused.message).toContain("the roles baton_engine and baton_api are missing and plain may not create them");
+    const [advice] = /create role baton_engine.*;/.exec(refused.message) ?? [];
+    expect(advice).toBe(
+      "create role baton_engine nologin; create role baton_api nologin; grant baton_engine, baton_api to plain;",
+    );
+    await admin.query(advice ?? "");
+    expect(await migrate(url)).toEqual({ changed: true });
+    expect(await opens(url)).toBe(true);
+  });
+
+  it("is told what to grant where the roles are there and it may not act as them", async () => {
+    const url = await emptyDatabase("stranger");
+    const refused = await refusal(url);
+    expect(refused.code).toBe("unsafe-role");
+    const [advice] = /grant baton_engine.*;/.exec(refused.message) ?? [];
+    expect(advice).toBe("grant baton_engine, baton_api to stranger;");
+    await admin.query(advice ?? "");
+    expect(await migrate(url)).toEqual({ changed: true });
+    expect(await opens(url)).toBe(true);
+  });
+
+  it("that was refused has left nothing behind", async () => {
+    const url = await emptyDatabase("refused");
+    expect((await refusal(url)).code).toBe("unsafe-role");
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query("select from pg_namespace where nspname in ('baton', 'baton_v1')");
+    await client.end();
+    expect(rows).toEqual([]);
+  });
+});
+
+describe("twenty processes at once", () => {
+  it("migrate one empty database: one changes it, the others find nothing to do, and none fails", async () => {
+    const url = await emptyDatabase("crowd");
+    await admin.query("grant baton_engine, baton_api to crowd");
+    const program = `
+      const { migrate } = await import(${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)});
+      console.log(JSON.stringify(await migrate(${JSON.stringify(url)})));`;
+    const processes = Array.from({ length: 20 }, () =>
+      promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]),
+    );
+    const answers = (await Promise.all(processes)).map(({ stdout }) => JSON.parse(stdout) as { changed: boolean });
+    expect(answers).toHaveLength(20);
+    expect(answers.filter(({ changed }) => changed)).toHaveLength(1);
+    expect(await migrate(url)).toEqual({ changed: false });
+    expect(await opens(url)).toBe(true);
+  });
+
+  it("make the roles of a new server while they migrate a database each, and none fails", async () => {
+    const own = await startTestPostgres();
+    const client = new pg.Client({ connectionString: own.url });
+    await client.connect();
+    const names = Array.from({ length: 8 }, (_, index) => `fresh_${index}`);
+    for (const name of names) await client.query(`create database ${name}`);
+    await client.end();
+    const changes = await Promise.all(
+      names.map((name) => {
+        const url = new URL(own.url);
+        url.pathname = `/${name}`;
+        return migrate(url.href);
+      }),
+    );
+    await own.stop();
+    expect(changes).toEqual(names.map(() => ({ changed: true })));
+  });
+});
+
+describe("a database that is up to date", () => {
+  it("is not touched, and gets the verbs anew when they are of another text", async () => {
+    const url = await emptyDatabase("current");
+    await admin.query("grant baton_engine, baton_api to current");
+    expect(await migrate(url)).toEqual({ changed: true });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const oid = async (): Promise<unknown> =>
+      (await client.query("select 'baton_v1.reap()'::regprocedure::oid as oid")).rows[0];
+    const before = await oid();
+    expect(await migrate(url)).toEqual({ changed: false });
+    expect(await oid()).toEqual(before);
+    await client.query("comment on schema baton_v1 is 'verbs of another version'");
+    expect(await migrate(url)).toEqual({ changed: true });
+    expect(await oid()).not.toEqual(before);
+    await client.end();
+    expect(await opens(url)).toBe(true);
+  });
+});
+
+describe("a database", () => {
+  it("that was never migrated is refused with what to run", async () => {
+    const url = await emptyDatabase("never");
+    await expect(opens(url)).rejects.toMatchObject({
+      code: "store-unavailable",
+      message: expect.stringContaining("npm run db:migrate"),
+    });
+  });
+
+  it("that does not exist is named as such", async () => {
+    const url = new URL(server.url);
+    url.pathname = "/nowhere";
+    await expect(migrate(url.href)).rejects.toMatchObject({
+      code: "store-unavailable",
+      message: expect.stringContaining("DATABASE_URL names a database that does not exist"),
+    });
+  });
+});
+
+describe("the folder of migrations", () => {
+  it("numbers its files without a gap, names them all in the journal, in the order they are applied", () => {
+    const folder = new URL("../../../drizzle/", import.meta.url);
+    const journal = JSON.parse(readFileSync(new URL("meta/_journal.json", folder), "utf8")) as {
+      entries: { idx: number; tag: string; when: number }[];
+    };
+    const files = readdirSync(folder).filter((name) => /^\d{4}_.*\.sql$/.test(name));
+    expect(journal.entries.map(({ tag }) => `${tag}.sql`)).toEqual(files.sort());
+    journal.entries.forEach(({ idx, tag, when }, index) => {
+      expect([idx, tag.slice(0, 4)]).toEqual([index, String(index).padStart(4, "0")]);
+      // drizzle applies what is newer than the newest applied: an entry out of order is never applied.
+      expect(when).toBeGreaterThan(journal.entries[index - 1]?.when ?? 0);
+    });
+  });
+});
