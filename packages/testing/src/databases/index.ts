@@ -15,6 +15,8 @@ export interface TestDatabase {
   rowCounts(): Promise<Readonly<Record<string, number>>>;
   /** A second tenant, for tests of what one may see of another. */
   addTenant(tenantId: string): Promise<void>;
+  /** A statement as the superuser, for what no verb does: to age a row, to break one. */
+  execute(statement: string, values?: readonly unknown[]): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
       adminUrl: urlOf(serverUrl, name),
       addTenant: (tenantId) => addTenant(urlOf(serverUrl, name), tenantId),
       rowCounts: () => rowCounts(urlOf(serverUrl, name)),
+      execute: (statement, values = []) => execute(urlOf(serverUrl, name), statement, values),
       drop: async () => {
         const client = new pg.Client({ connectionString: serverUrl });
         await client.connect();
@@ -48,15 +51,18 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
   }
 }
 
-async function addTenant(adminUrl: string, tenantId: string): Promise<void> {
+async function execute(adminUrl: string, statement: string, values: readonly unknown[]): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
   try {
-    await client.query("insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]);
+    await client.query(statement, [...values]);
   } finally {
     await client.end();
   }
 }
+
+const addTenant = (adminUrl: string, tenantId: string): Promise<void> =>
+  execute(adminUrl, "insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]);
 
 async function rowCounts(adminUrl: string): Promise<Readonly<Record<string, number>>> {
   const client = new pg.Client({ connectionString: adminUrl });
