@@ -28,7 +28,7 @@ const classes: Readonly<Record<StateClass, string>> = {
   terminal: "nothing ever moves it again",
 };
 
-export function renderPage({ title, source, notes, states, rows }: LifecyclePage): string {
+function renderPage({ title, source, notes, states, rows }: LifecyclePage): string {
   return [
     `# ${title}`,
     "",
@@ -71,7 +71,7 @@ function diagram(states: Readonly<Record<string, StateClass>>, rows: readonly Pa
   ];
 }
 
-const task: LifecyclePage = {
+export const taskPage: LifecyclePage = {
   title: "The life of a task",
   source: "packages/core/src/lifecycle/task-table.ts",
   notes: [
@@ -81,7 +81,7 @@ const task: LifecyclePage = {
   rows: taskTable,
 };
 
-const step: LifecyclePage = {
+export const stepPage: LifecyclePage = {
   title: "The life of a step",
   source: "packages/core/src/lifecycle/step-table.ts",
   notes: ["A backoff is a `ready` step whose `available_at` lies ahead."],
@@ -89,14 +89,11 @@ const step: LifecyclePage = {
   rows: stepTable.map((row) => ({ ...row, to: [row.to] })),
 };
 
-export const lifecyclePages: Generator = {
-  name: "lifecycle pages",
-  files: ["docs/lifecycle/*.md"],
-  generate: () =>
-    Promise.resolve(
-      new Map([
-        ["docs/lifecycle/task.md", renderPage(task)],
-        ["docs/lifecycle/step.md", renderPage(step)],
-      ]),
-    ),
-};
+export function lifecyclePages(task: LifecyclePage, step: LifecyclePage): Generator {
+  const pages = { "docs/lifecycle/task.md": task, "docs/lifecycle/step.md": step };
+  return {
+    name: "lifecycle pages",
+    files: ["docs/lifecycle/*.md"],
+    generate: () => Promise.resolve(new Map(Object.entries(pages).map(([file, page]) => [file, renderPage(page)]))),
+  };
+}

@@ -70,7 +70,7 @@ const head = `-- What drizzle/*.sql and the verbs of packages/store leave in an 
 `;
 
 /** The dump of a database that was migrated. */
-export async function dumpSchema(url: string): Promise<string> {
+async function dumpSchema(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
