@@ -275,7 +275,8 @@ class Run {
 
     for (const { key, state } of steps) this.stays(key, state, stepStates[state]);
     this.stays("the task", task.state, taskStates[task.state]);
-    for (const { type, data } of traces) if (type === "task-state-changed") moves.add(`${data["from"]}>${data["to"]}`);
+    for (const { type, data } of traces)
+      if (type === "task-state-changed") moves.add(`${String(data["from"])}>${String(data["to"])}`);
   }
 
   stays(name: string, state: string, stateClass: string): void {

@@ -29,9 +29,9 @@ describe("drizzle/schema.sql, without being generated anew,", () => {
        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
        where c.relnamespace = 'baton'::regnamespace and c.relkind = 'r' group by 1`,
     );
-    expect([...dump.matchAll(/^create (?:unlogged )?table baton\.(\w+)/gm)].map(([, name]) => name).sort()).toEqual(
-      rows.map(({ name }) => name).sort(),
-    );
+    expect(
+      [...dump.matchAll(/^create (?:unlogged )?table baton\.(\w+)/gm)].map((match) => String(match[1])).sort(),
+    ).toEqual(rows.map(({ name }) => name).sort());
     for (const { name, columns } of rows) {
       const listed = [...tableInDump(name).matchAll(/^ {2}(?!constraint )"?(\w+)"? /gm)].map(([, column]) => column);
       expect([name, listed]).toEqual([name, columns]);
