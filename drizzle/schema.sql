@@ -523,7 +523,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.checkpoint_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql volatile; body sha256 90c5a3c416da61f8a11bd5eb9ac7f4d248cad809a6b6aeebd1dcb74ded2b8a54
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
---   returns record; plpgsql volatile; body sha256 6796412b4d822892b2b17aacd4a1b33966ff0ec4eb1947f80c53477c126079cf
+--   returns record; plpgsql volatile; body sha256 73e1d22c85d75165caf74183aaa21a29b135b60b4e8db739aa4b8bf921b26138
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
 --   returns jsonb; plpgsql volatile; body sha256 5540063e75bc7462fa5b09aa473e5fd94867f8b5bebaed31f7fe0edd715957c8
 -- function baton_v1.create_task(p_task jsonb, p_room integer)

@@ -339,8 +339,8 @@ begin
   oldest as (
     select s.pool, (
       select w.order_at from baton.task_execution_step w
-      where w.pool = s.pool and w.state = 'ready' and w.dispatched_at is null and w.available_at <= p_now
-        and not (row(w.tenant_id, w.task_id, w.step_id)::baton_v1.step_key = any (p_readied))
+      -- What this very call readied became available at p_now.
+      where w.pool = s.pool and w.state = 'ready' and w.dispatched_at is null and w.available_at < p_now
       order by w.order_at limit 1) as order_at
     from (select distinct s.pool from unnest(p_readied) r join baton.task_execution_step s using (tenant_id, task_id, step_id)) s
   ),
