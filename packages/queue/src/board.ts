@@ -1,7 +1,6 @@
 /** What a queue board shows. */
-import { BatonError } from "@baton/core";
 import type { QueuePort } from "@baton/core/ports";
-import { BullQueue } from "./port.ts";
+import { bullQueueOf } from "./port.ts";
 
 /**
  * BullMQ's queue object of each pool, for `new BullMQAdapter(queue)` of @bull-board/api and nothing else.
@@ -9,8 +8,6 @@ import { BullQueue } from "./port.ts";
  * with the port. Retrying, removing or obliterating there loses no step: the store dispatches again.
  */
 export function queueBoardQueues(port: QueuePort, pools: readonly string[]): readonly unknown[] {
-  if (!(port instanceof BullQueue)) {
-    throw new BatonError("internal", "queueBoardQueues needs a port that openRedisQueue or openPostgresQueue opened.");
-  }
-  return pools.map((pool) => port.queue(pool));
+  const queue = bullQueueOf(port, "queueBoardQueues");
+  return pools.map((pool) => queue.queue(pool));
 }
