@@ -13,6 +13,7 @@ import {
   type TaskState,
   taskStates,
 } from "@baton/core/lifecycle";
+import { toolEffects } from "@baton/core/ports";
 import { createTestDatabase, type TestDatabase } from "@baton/testing/databases";
 import fc from "fast-check";
 import pg from "pg";
@@ -109,6 +110,7 @@ describe("a CHECK of the schema", () => {
     ["edge_verdict_known", edgeVerdicts],
     ["step_policy_known", ["fail", "hold"]],
     ["task_kind_known", ["goal", "plan", "reply"]],
+    ["effect_known", toolEffects],
   ];
 
   const listedBy = async (constraint: string): Promise<string[]> => {
