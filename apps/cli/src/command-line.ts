@@ -7,6 +7,7 @@ import { dev } from "./commands/dev.ts";
 import { createKey, listKeys, revokeKey } from "./commands/key.ts";
 import { migrateDatabase } from "./commands/migrate.ts";
 import { run } from "./commands/run.ts";
+import type { ModelName } from "./commands/run.ts";
 import { intend, status, tail, why } from "./commands/tasks.ts";
 import type { IntentName } from "./commands/tasks.ts";
 
@@ -39,7 +40,7 @@ function addStackCommands(program: Command, ends: Ends): void {
     .argument("[folder]", "the folder to read (default: docs)")
     .option("--dir <folder>", "the same, as an option")
     .option("--workers <n>", "worker processes", count, 2)
-    .option("--model <provider/model>", "instead of the configured one")
+    .option("--model <provider/model>", "instead of the configured one", modelName)
     .option("--out <folder>", "where artifacts are saved (default: baton-output/<task id>)")
     .option("--data <folder>", "where data lives; a stack that runs there is used (default: .baton/demo)")
     .option("--verbose", "show every log line")
@@ -64,7 +65,7 @@ function addTaskCommands(program: Command, ends: Ends): void {
     .description("run a goal to its end: show the plan, follow it, print the result, save the artifacts")
     .argument("<goal>", "what is to be reached, in words")
     .option("--dir <folder>", "the folder that the task may read")
-    .option("--model <provider/model>", "instead of the configured one")
+    .option("--model <provider/model>", "instead of the configured one", modelName)
     .option("--plan-only", "show the plan and perform nothing of it")
     .option("--out <folder>", "where artifacts are saved (default: baton-output/<task id>)")
     .option(...jsonOption)
@@ -133,6 +134,12 @@ function scopes(text: string): Scope[] {
 function count(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Name a whole number from 1 to 999.");
+}
+
+function modelName(text: string): ModelName {
+  const [, provider, model] = /^([^/\s]+)\/(\S+)$/.exec(text) ?? [];
+  if (provider !== undefined && model !== undefined) return { provider, model };
+  throw new InvalidArgumentError("Name a provider and a model, like anthropic/claude-sonnet-4-5.");
 }
 
 function portNumber(text: string): number {

@@ -15,7 +15,14 @@ export class CommandFailure extends Error {
   }
 }
 
-export const exits = { usage: 64, noInput: 66, unavailable: 69, internal: 70, interrupted: 130 } as const;
+export const exits = {
+  usage: 64,
+  noInput: 66,
+  unavailable: 69,
+  internal: 70,
+  configuration: 78,
+  interrupted: 130,
+} as const;
 
 export interface Failure {
   readonly exitCode: number;

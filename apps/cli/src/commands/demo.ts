@@ -26,13 +26,14 @@ import type { Tracker } from "../progress/tracker.ts";
 import { saveArtifacts } from "./artifacts.ts";
 import { dataFolder } from "./dev.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { modelRef, shownPath } from "./run.ts";
+import { shownPath } from "./run.ts";
+import type { ModelName } from "./run.ts";
 import { exitCodeOfTask, explainEnd, resultText } from "./task-outcome.ts";
 
 export interface DemoOptions {
   readonly dir?: string;
   readonly workers: number;
-  readonly model?: string;
+  readonly model?: ModelName;
   readonly data?: string;
   readonly out?: string;
   readonly verbose?: boolean;
@@ -49,7 +50,6 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
   const console = openConsole({ always: true });
   const project = openProject();
   const material = materialOf(project, folder ?? options.dir);
-  const model = options.model === undefined ? undefined : modelRef(options.model);
   const dataDir = await demoData(project, options.data);
   console.progress(
     console.paint("dim", `starting PostgreSQL, the api and ${options.workers} workers below ${dataDir} …`),
@@ -72,7 +72,7 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
   try {
     console.progress(console.paint("dim", `up after ${duration(performance.now() - startedAt)} at ${stack.apiUrl}`));
     const connection = connectTo(stack.apiUrl, stack.apiKey);
-    const settings = { workspace: material.workspace, ...(model !== undefined && { model }) };
+    const settings = { workspace: material.workspace, ...(options.model !== undefined && { model: options.model }) };
     const { id } = await connection.client.createTask({ goal: material.goal, settings });
     const setting = { console, project, stack, options, signal: interrupt.signal };
     return await Promise.race([perform(connection, id, setting), endOf(stack)]);
@@ -98,7 +98,7 @@ interface Material {
 
 /** A folder of the project keeps its name in the goal; any other one is the workspace itself. */
 function materialOf(project: Project, named: string | undefined): Material {
-  const folder = callersFolder(named ?? `${project.folder}/docs`, "FOLDER");
+  const folder = callersFolder(named ?? `${project.folder}/docs`, "demo");
   const inProject = relative(project.folder, folder);
   const isNamed = /^[\w.-]+(\/[\w.-]+)*$/.test(inProject) && !inProject.startsWith("..");
   const where = isNamed ? inProject : "the workspace";

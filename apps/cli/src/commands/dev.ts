@@ -78,6 +78,7 @@ function overview(console: Console, project: Project, stack: LocalStack, dataDir
         ? "none: DISABLE_TASK_WORKER is set, tasks wait"
         : workers.map(([pid, name]) => `${name} (pid ${pid})`).join(", "),
     ],
+    ...stack.workerUrls.map((url, at) => [at === 0 ? "metrics" : "", `${url}/metrics`] as const),
     [
       "tools",
       project.toolsFolder === undefined

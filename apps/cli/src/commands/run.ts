@@ -6,7 +6,7 @@ import { connect } from "../connection/connection.ts";
 import type { Console } from "../console/console.ts";
 import { openConsole } from "../console/console.ts";
 import { bytes, printable } from "../console/text.ts";
-import { CommandFailure, exits } from "../failure.ts";
+import { exits } from "../failure.ts";
 import { callersFolder, callersPath } from "../local/project.ts";
 import { followProgress } from "../progress/follow.ts";
 import { planLines } from "../progress/plan.ts";
@@ -16,9 +16,15 @@ import type { SavedArtifact } from "./artifacts.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { exitCodeOfTask, explainEnd, resultText } from "./task-outcome.ts";
 
+/** A provider and one of its models. */
+export interface ModelName {
+  readonly provider: string;
+  readonly model: string;
+}
+
 export interface RunOptions {
   readonly dir?: string;
-  readonly model?: string;
+  readonly model?: ModelName;
   readonly planOnly?: boolean;
   readonly json?: boolean;
   readonly out?: string;
@@ -32,7 +38,7 @@ export async function run(goal: string, options: RunOptions): Promise<number> {
     goal,
     settings: {
       ...(workspace !== undefined && { workspace }),
-      ...(options.model !== undefined && { model: modelRef(options.model) }),
+      ...(options.model !== undefined && { model: options.model }),
       ...(options.planOnly === true && { planOnly: true }),
     },
   });
@@ -41,15 +47,6 @@ export async function run(goal: string, options: RunOptions): Promise<number> {
   else console.progress(console.paint("dim", `task ${id}`));
   if (options.planOnly === true) return await showPlan(client, id, options, console);
   return await followToEnd(client, id, options, console);
-}
-
-export function modelRef(text: string): { provider: string; model: string } {
-  const slash = text.indexOf("/");
-  if (slash > 0 && slash < text.length - 1) return { provider: text.slice(0, slash), model: text.slice(slash + 1) };
-  throw new CommandFailure(
-    exits.usage,
-    `--model: ${JSON.stringify(text)} is not provider/model; write something like anthropic/claude-sonnet-4-5.`,
-  );
 }
 
 async function followToEnd(client: BatonClient, id: string, options: RunOptions, console: Console): Promise<number> {

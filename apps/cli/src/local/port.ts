@@ -17,6 +17,22 @@ export async function choosePort(named: number | undefined, preferred: number): 
   return found;
 }
 
+/** That many different ones, free a moment ago. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports: number[] = [];
+  for (const server of servers) {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    ports.push((server.address() as AddressInfo).port);
+  }
+  for (const server of servers) {
+    server.close();
+    await once(server, "close");
+  }
+  return ports;
+}
+
 /** The port that was bound and given back; undefined when it is taken. */
 async function tryPort(port: number): Promise<number | undefined> {
   const server = createServer();

@@ -17,8 +17,9 @@ const entries = {
 export interface ProgramsPlan {
   readonly projectFolder: string;
   readonly dataDir: string;
-  readonly workers: number;
   readonly port: number;
+  /** Of the workers' health ports, one per worker. */
+  readonly workerPorts: readonly number[];
   readonly apiKey: string;
   readonly databaseUrl: string;
   readonly toolsFolder: string | undefined;
@@ -43,10 +44,10 @@ export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildP
     cwd: plan.projectFolder,
     env: { ...env, BATON_HOST: "127.0.0.1", BATON_PORT: String(plan.port), BATON_API_KEY: plan.apiKey },
   };
-  const workers = Array.from({ length: plan.workers }, async (_none, at): Promise<ChildProgram> => {
+  const workers = plan.workerPorts.map(async (port, at): Promise<ChildProgram> => {
     const name = `worker-${at + 1}`;
     const cwd = plan.separateFolders ? await workingFolder(plan, name) : plan.projectFolder;
-    return { ...node, name, args: [entries.worker], cwd, env: { ...env, BATON_WORKER_PORT: "0" } };
+    return { ...node, name, args: [entries.worker], cwd, env: { ...env, BATON_WORKER_PORT: String(port) } };
   });
   return [api, ...(await Promise.all(workers))];
 }

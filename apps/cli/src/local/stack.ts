@@ -6,21 +6,22 @@
  *
  * 1. It listens on loopback only, and its key stands in a file that only its owner can read.
  * 2. No URL is guessed: without DATABASE_URL the database is private, without REDIS_URL the queue is on it.
- * 3. It counts as up when the api says that a worker serves it; until then a child that dies is an error with
- *    that child's last words.
+ * 3. It counts as up when the api and every worker say so; a child that does not stay up until then is an error
+ *    with that child's last words.
  * 4. A stack that is already up on the data folder is attached to, and left alone at the end.
  */
-import { superviseStack } from "@baton/embedded";
+import { setTimeout as delay } from "node:timers/promises";
+import { findStack, superviseStack } from "@baton/embedded";
 import type { ChildEvent, Stack, StackEnd } from "@baton/embedded";
 import type { Console } from "../console/console.ts";
 import { CommandFailure, exits } from "../failure.ts";
 import { openChildLog } from "./child-log.ts";
 import type { ChildLog } from "./child-log.ts";
 import { ensureLocalKey } from "./key.ts";
-import { choosePort } from "./port.ts";
+import { choosePort, freePorts } from "./port.ts";
 import { migrate, stackPrograms } from "./programs.ts";
 import type { Project } from "./project.ts";
-import { untilReady } from "./readiness.ts";
+import { untilServed, untilUp } from "./readiness.ts";
 
 export interface LocalStackOptions {
   readonly project: Project;
@@ -38,6 +39,8 @@ export interface LocalStackOptions {
 export interface LocalStack {
   readonly attached: boolean;
   readonly apiUrl: string;
+  /** Health and metrics, by worker; empty when attached. */
+  readonly workerUrls: readonly string[];
   readonly apiKey: string;
   readonly databaseUrl: string;
   readonly logFolder: string;
@@ -51,57 +54,107 @@ export interface LocalStack {
 const graceMs = 30_000;
 
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
-  const { project, dataDir, console } = options;
+  const { project, dataDir } = options;
   const apiKey = await ensureLocalKey(dataDir);
-  const port = await choosePort(options.port, project.config.api.port);
+  // A stack that is up has the ports already.
+  const isUpElsewhere = (await findStack(dataDir)) !== undefined;
+  const port = isUpElsewhere ? 0 : await choosePort(options.port, project.config.api.port);
+  const workerPorts = await freePorts(options.workers);
   const apiUrl = `http://127.0.0.1:${port}`;
-  let isUp = false;
-  // Until it is up, what a child says is shown only when it does not stay up.
-  const log = openChildLog(dataDir, options.verbose, (text) => {
-    if (isUp || options.verbose) console.note(console.paint("dim", text));
-  });
-  const names = new Map<number, string>();
+  const watch = new StartWatch(options);
   const stack = await superviseStack({
     dataDir,
     graceMs,
     ...(project.config.databaseUrl !== undefined && { databaseUrl: project.config.databaseUrl }),
     settings: { max_connections: String(100 + 40 * options.workers) },
-    onLine: (line) => log.write(line),
-    onChild: (event) => observe(event, names, log, console),
+    onLine: (line) => watch.log.write(line),
+    onChild: (event) => watch.observe(event),
     children: async (databaseUrl, stopping) => {
       await migrateFirst(databaseUrl, stopping);
-      return await stackPrograms({
-        ...options,
-        projectFolder: project.folder,
-        toolsFolder: project.toolsFolder,
-        port,
-        apiKey,
-        databaseUrl,
-      });
+      const { folder: projectFolder, toolsFolder } = project;
+      return await stackPrograms({ ...options, projectFolder, toolsFolder, port, workerPorts, apiKey, databaseUrl });
     },
   });
+  const { names, log } = watch;
   const shared = { databaseUrl: stack.databaseUrl, logFolder: log.folder, names, apiKey };
   const ends = { ended: stack.ended, stop: () => stack.stop() };
-  if (stack.attached) return { ...shared, ...ends, attached: true, apiUrl: stack.urls["api"] ?? "" };
-  await becomeReady(stack, apiUrl, log);
-  isUp = true;
-  return { ...shared, ...ends, attached: false, apiUrl };
+  const workerUrls = workerPorts.map((workerPort) => `http://127.0.0.1:${workerPort}`);
+  if (stack.attached) return { ...shared, ...ends, attached: true, apiUrl: stack.urls["api"] ?? "", workerUrls: [] };
+  await becomeReady(stack, apiUrl, workerUrls, watch);
+  return { ...shared, ...ends, attached: false, apiUrl, workerUrls };
 }
 
-async function becomeReady(stack: Stack, apiUrl: string, log: ChildLog): Promise<void> {
+/** What the children do and say, and whether one of them can never come up. */
+class StartWatch {
+  readonly names = new Map<number, string>();
+  readonly log: ChildLog;
+  isUp = false;
+  readonly #console: Console;
+  readonly #hopeless = Promise.withResolvers<string>();
+  #hopelessName: string | undefined;
+
+  constructor({ dataDir, verbose, console }: LocalStackOptions) {
+    this.#console = console;
+    // Until it is up, what a child says is shown only when it does not stay up.
+    this.log = openChildLog(dataDir, verbose, (text) => {
+      if (this.isUp || verbose) console.note(console.paint("dim", text));
+    });
+  }
+
+  /** The name of a child whose configuration is wrong: starting it again mends nothing. */
+  get hopeless(): Promise<string> {
+    return this.#hopeless.promise;
+  }
+
+  observe(event: ChildEvent): void {
+    const { name } = event;
+    if (event.kind === "started") {
+      this.names.set(event.pid, name);
+      if (name !== this.#hopelessName) this.log.forget(name);
+      if (this.isUp) this.#console.note(this.#console.paint("yellow", `${name} started again (pid ${event.pid}).`));
+    } else if (event.kind === "restarting") {
+      this.#console.note(this.#console.paint("yellow", `${name} ended unasked; it starts again in ${event.inMs} ms.`));
+    } else if (event.code === exits.configuration && !this.isUp) {
+      this.#hopelessName ??= name;
+      this.#hopeless.resolve(this.#hopelessName);
+    }
+  }
+
+  failure(name: string): CommandFailure {
+    const words = this.log.lastLines(name).map((line) => `  ${line}`);
+    const headline = `${name} does not stay up. Its last words (all of them are in ${this.log.folder}):`;
+    return new CommandFailure(exits.unavailable, [headline, ...words].join("\n"));
+  }
+}
+
+async function becomeReady(
+  stack: Stack,
+  apiUrl: string,
+  workerUrls: readonly string[],
+  watch: StartWatch,
+): Promise<void> {
   const waiting = new AbortController();
+  const { signal } = waiting;
   const ended = stack.ended.then((end) => {
-    throw endedEarly(end, log);
+    throw endedEarly(end, watch);
   });
+  const hopeless = watch.hopeless.then(async (name) => {
+    // Its last words may still be in the pipe when its end is known.
+    await delay(300);
+    throw watch.failure(name);
+  });
+  const ready = Promise.all([untilServed(apiUrl, signal), ...workerUrls.map((url) => untilUp(url, signal))]);
   try {
-    await Promise.race([untilReady(apiUrl, waiting.signal), ended]);
+    await Promise.race([ready, ended, hopeless]);
     await stack.publish({ api: apiUrl, docs: `${apiUrl}/docs`, queues: `${apiUrl}/admin/queues` });
+    watch.isUp = true;
   } catch (error) {
     await stack.stop();
     throw error;
   } finally {
     waiting.abort();
-    ended.catch(() => undefined);
+    // Whichever lost the race may still reject.
+    for (const other of [ready, ended, hopeless]) other.catch(() => undefined);
   }
 }
 
@@ -111,21 +164,8 @@ async function migrateFirst(databaseUrl: string, stopping: AbortSignal): Promise
   throw new CommandFailure(exitCode, `The database could not be migrated:\n${output}`);
 }
 
-function observe(event: ChildEvent, names: Map<number, string>, log: ChildLog, console: Console): void {
-  if (event.kind === "started") {
-    names.set(event.pid, event.name);
-    log.forget(event.name);
-  } else if (event.kind === "restarting") {
-    console.note(console.paint("yellow", `${event.name} ended unasked; it starts again in ${event.inMs} ms.`));
-  }
-}
-
-function endedEarly(end: StackEnd, log: ChildLog): CommandFailure {
+function endedEarly(end: StackEnd, watch: StartWatch): CommandFailure {
   if (end.reason === "signal") return new CommandFailure(exits.interrupted, "Stopped before it was up.");
-  if (end.reason !== "child-gave-up") return new CommandFailure(exits.unavailable, `The stack ended: ${end.reason}.`);
-  const words = log.lastLines(end.name).map((line) => `  ${line}`);
-  return new CommandFailure(
-    exits.unavailable,
-    [`${end.name} does not stay up. Its last words (all of them are in ${log.folder}):`, ...words].join("\n"),
-  );
+  if (end.reason === "child-gave-up") return watch.failure(end.name);
+  return new CommandFailure(exits.unavailable, `The stack ended: ${end.reason}.`);
 }

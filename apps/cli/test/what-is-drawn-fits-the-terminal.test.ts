@@ -1,0 +1,173 @@
+import type { Trace } from "@baton/contracts";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openConsole } from "../src/console/console.ts";
+import { columnsOf, fit, oneLine, printable, wrap } from "../src/console/text.ts";
+import { planLines } from "../src/progress/plan.ts";
+import { timelineLines, timelineRows } from "../src/progress/timeline.ts";
+import type { TrackedAttempt, TrackedStep } from "../src/progress/tracker.ts";
+import { allAttempts, createTracker, planSteps } from "../src/progress/tracker.ts";
+
+const text = fc.string({ unit: "grapheme", maxLength: 60 });
+const columns = fc.integer({ min: 60, max: 200 });
+
+describe("text for a terminal", () => {
+  it("is never wider than it may be, and exactly as wide when it is filled up", () => {
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 80 }), (given, width) => {
+        const line = oneLine(given);
+        expect(columnsOf(fit(line, width))).toBeLessThanOrEqual(width);
+        expect(columnsOf(fit(line, width, true))).toBe(width);
+      }),
+    );
+  });
+
+  it("carries nothing that moves a cursor, changes a colour or turns the direction", () => {
+    expect(printable("a\u001b[31mred\u001b[0m\u0007\rb\u202ec\u009b2Jd\ne")).toBe("aredbc2Jd\ne");
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (given) => {
+        expect(printable(given)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+      }),
+    );
+  });
+
+  it("keeps every word when it is wrapped", () => {
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1 }), (words) => {
+        const lines = wrap(words.join(" "), 40, "  ").split("\n");
+        expect(lines.flatMap((line) => line.trim().split(" "))).toEqual(words);
+        for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(40);
+      }),
+    );
+  });
+});
+
+describe("the timeline", () => {
+  const attempt = fc
+    .record({ from: fc.nat(100_000), took: fc.nat(30_000), worker: fc.constantFrom("api", "worker-1", "worker-2") })
+    .map(
+      ({ from, took, worker }): TrackedAttempt => ({
+        attemptNo: 1,
+        worker,
+        startedAt: from,
+        endedAt: from + took,
+        end: "completed",
+      }),
+    );
+  const steps = fc.array(
+    fc
+      .record({ key: text, attempts: fc.array(attempt, { maxLength: 20 }) })
+      .map((fields): TrackedStep => ({ ...stepOf("x"), ...fields })),
+    { minLength: 1, maxLength: 8 },
+  );
+
+  it("fits, and every row shows that its worker ran", () => {
+    fc.assert(
+      fc.property(steps, columns, (drawn, width) => {
+        const rows = timelineRows(drawn, (worker) => worker);
+        const lines = timelineLines(rows, width);
+        for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(width);
+        expect(lines.slice(1)).toHaveLength(rows.length);
+        for (const line of lines.slice(1)) expect(line).toContain("█");
+        expect(rows.reduce((sum, row) => sum + row.attempts.length, 0)).toBe(drawn.flatMap(allAttempts).length);
+      }),
+    );
+  });
+
+  it("has one row per step and worker, however many items a map has", () => {
+    const items = Array.from({ length: 1_000 }, (_none, at) => ({
+      ...stepOf(`item-${at}`),
+      attempts: [{ attemptNo: 1, worker: `w${at % 3}`, startedAt: at, endedAt: at + 5, end: "completed" as const }],
+    }));
+    const rows = timelineRows([{ ...stepOf("map"), items }], (worker) => worker);
+    expect(rows.map(({ worker, attempts }) => [worker, attempts.length])).toEqual([
+      ["w0", 334],
+      ["w1", 333],
+      ["w2", 333],
+    ]);
+  });
+
+  it("marks an attempt that came to nothing", () => {
+    const crashed = { attemptNo: 1, worker: "w", startedAt: 0, endedAt: 50, end: "crashed" as const };
+    const done = { attemptNo: 2, worker: "w", startedAt: 50, endedAt: 100, end: "completed" as const };
+    const rows = timelineRows([{ ...stepOf("a"), attempts: [crashed, done] }], (worker) => worker);
+    expect(timelineLines(rows, 80)[1]).toMatch(/x+█+/);
+  });
+});
+
+describe("the plan", () => {
+  it("fits and keeps its order", () => {
+    const console = openConsole();
+    const some = fc.array(fc.record({ key: text, description: text }), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(some, columns, (drawn, width) => {
+        const lines = planLines(
+          drawn.map((fields, at) => ({
+            ...stepOf(`id-${at}`),
+            ...fields,
+            dependsOn: at === 0 ? [] : [`id-${at - 1}`],
+          })),
+          console,
+          width,
+        );
+        expect(lines).toHaveLength(drawn.length);
+        for (const line of lines) expect(columnsOf(printable(line))).toBeLessThanOrEqual(width);
+      }),
+    );
+  });
+});
+
+describe("traces", () => {
+  const at = (second: number) => `2026-11-20T12:00:${String(second).padStart(2, "0")}.000Z`;
+  const trace = (no: number, type: string, data: Record<string, unknown>, more: Partial<Trace> = {}): Trace => ({
+    no,
+    type,
+    data,
+    createdAt: at(no),
+    ...more,
+  });
+  const added = (stepId: string, parentStepId?: string) => ({
+    ...{
+      stepId,
+      key: stepId,
+      kind: "user",
+      type: "tool",
+      description: "",
+      join: "all",
+      dependsOn: [],
+      onExhausted: "fail",
+    },
+    ...(parentStepId !== undefined && { parentStepId }),
+  });
+
+  it("tell which attempts a step had, where they ran, and how they ended", () => {
+    const tracker = createTracker();
+    const started = (no: number, stepId: string, worker: string, attemptNo: number) =>
+      trace(no, "step-started", { sessionId: "s", worker, continued: false }, { stepId, attemptNo });
+    for (const row of [
+      trace(1, "steps-added", { steps: [added("map")], reason: "created" }),
+      started(2, "map", "w1", 1),
+      trace(3, "step-expanded", { itemCount: 1, concurrency: 1 }, { stepId: "map" }),
+      trace(4, "steps-added", { steps: [added("item", "map")], reason: "expanded" }),
+      started(5, "item", "w1", 1),
+      started(7, "item", "w2", 2),
+      trace(8, "step-completed", { deadEdges: [], sizeBytes: 1, preview: "" }, { stepId: "item" }),
+      trace(9, "something-new", { anything: true }, { stepId: "item" }),
+    ]) {
+      tracker.apply(row);
+    }
+    const [map] = planSteps(tracker);
+    expect(planSteps(tracker)).toHaveLength(1);
+    expect(map?.state).toBe("waiting");
+    expect(map?.items[0]?.state).toBe("completed");
+    expect(map?.items[0]?.attempts.map(({ worker, end }) => [worker, end])).toEqual([
+      ["w1", "crashed"],
+      ["w2", "completed"],
+    ]);
+  });
+});
+
+function stepOf(id: string): TrackedStep {
+  const fields = { key: id, kind: "user", type: "tool", description: "", dependsOn: [], parentId: undefined };
+  return { id, ...fields, attempts: [], items: [], state: "open" };
+}
