@@ -495,7 +495,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- functions
 
 -- function baton.clock()
---   returns timestamp with time zone; sql volatile; body sha256 cd23047eb8d5945a837a8937197c30baf0b9c065d471e99455211dbf6cdd6528
+--   returns timestamp with time zone; sql volatile parallel safe; body sha256 cd23047eb8d5945a837a8937197c30baf0b9c065d471e99455211dbf6cdd6528
 -- function baton.uuid7()
 --   returns uuid; sql volatile; body sha256 7c56d55fefb29de0d4feaeb37ec0b422b1fd323f0979e7ccc14e00748fbe51ee
 -- function baton_v1.acquire(p_key text, p_max integer, p_duration_ms bigint)
@@ -517,7 +517,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
---   returns text; sql immutable; body sha256 acf276176f73efa09822586c5de6ce9f53d10cb47ae5e17b85b5442824f1c2b1
+--   returns text; sql immutable parallel safe; body sha256 acf276176f73efa09822586c5de6ce9f53d10cb47ae5e17b85b5442824f1c2b1
 -- function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 --   returns jsonb; plpgsql volatile; body sha256 b08bfad8598e6d78bc404bc5da4002d262e826f06c36e0c9d86c020d4a38da03
 -- function baton_v1.checkpoint_drafts(p_ok baton_v1.settling[])
@@ -535,11 +535,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 2800bf3ab8285b7c985fed72a6f716487dda03774074b9d03214452243bf094d
 -- function baton_v1.join_holds(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
---   returns boolean; sql immutable; body sha256 4c48c44aa380b503cd54f4474e84a8d54553bbe292dae34a303735fb9d7baf84
+--   returns boolean; sql immutable parallel safe; body sha256 4c48c44aa380b503cd54f4474e84a8d54553bbe292dae34a303735fb9d7baf84
 -- function baton_v1.join_lost(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
---   returns boolean; sql immutable; body sha256 e1b14d0dd97e9063a34647efd0d8b22e1e35b436debb16eeebee566f886f3c65
+--   returns boolean; sql immutable parallel safe; body sha256 e1b14d0dd97e9063a34647efd0d8b22e1e35b436debb16eeebee566f886f3c65
 -- function baton_v1.legal_task_move(p_from text, p_to text)
---   returns text; plpgsql immutable; body sha256 1539d58483fda445b6eebf2a75cb715df2ca605a736647c445d2fc3a2549dae0
+--   returns text; plpgsql immutable parallel safe; body sha256 1539d58483fda445b6eebf2a75cb715df2ca605a736647c445d2fc3a2549dae0
 -- function baton_v1.outcome_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql immutable; body sha256 92b38d92abae57b9fa6f491413453c4216fc263ceedc7233fa89e1d1d7dfe036
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
@@ -559,7 +559,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.start_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_effect text, p_arguments jsonb, p_hash text)
 --   returns jsonb; plpgsql volatile; body sha256 3fab48b46bb90e64c176af03f759eaa04540e2272bdc9ed0e335b773d3cccf73
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
---   returns text; sql immutable; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
+--   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)
 --   returns void; sql volatile; body sha256 69cd9a66dd9b2e72fe472a55ec8f1d83415764eddb3930f80242674309ffd6dd
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)

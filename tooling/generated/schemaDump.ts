@@ -58,7 +58,8 @@ const sections = {
     select format(E'-- function %s.%I(%s)\\n--   returns %s; %s%s%s; body sha256 %s', p.pronamespace::regnamespace, p.proname,
              pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), l.lanname,
              case p.provolatile when 'i' then ' immutable' when 's' then ' stable' else ' volatile' end,
-             case when p.prosecdef then ' security definer' else '' end,
+             concat(case when p.prosecdef then ' security definer' end, case p.proparallel when 's' then ' parallel safe' end,
+                    ' set ' || array_to_string(p.proconfig, ', ')),
              encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')) as text
     from pg_proc p join pg_language l on l.oid = p.prolang
     where p.pronamespace::regnamespace::text in ('baton', 'baton_v1')
