@@ -30,6 +30,8 @@ export interface ProgramsPlan {
 
 export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildProgram[]> {
   const env = {
+    // Saves a third of the processor time of a start: the stripped and compiled sources are kept.
+    NODE_COMPILE_CACHE: join(plan.dataDir, "compile-cache"),
     // Whoever has the key of a local stack is the user it runs as, and may read what it reads.
     BATON_WORKSPACES: "/",
     ...plan.env,
