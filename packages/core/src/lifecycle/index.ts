@@ -4,5 +4,5 @@ export { stepEvents, stepTable, stepTargets } from "./step-table.ts";
 export type { StepEvent, StepTransition } from "./step-table.ts";
 export { bucketOf, buckets, openCount, taskState } from "./task-state.ts";
 export type { Bucket, BucketedStep, TaskCounters } from "./task-state.ts";
-export { legalTaskMoves, taskEvents, taskTable } from "./task-table.ts";
+export { legalTaskMoves, taskEvents, taskTable, workingStates } from "./task-table.ts";
 export type { TaskEvent, TaskTransitions } from "./task-table.ts";

@@ -24,8 +24,17 @@ export interface TaskTransitions {
   readonly guard: string;
 }
 
-const working = ["pending", "planning", "running", "evaluating", "waiting", "retrying", "blocked"] as const;
-const moving = [...working, "failed", "completed"] as const;
+/** The states between which f moves a task while nobody wants anything of it. */
+export const workingStates = [
+  "pending",
+  "planning",
+  "running",
+  "evaluating",
+  "waiting",
+  "retrying",
+  "blocked",
+] as const;
+const moving = [...workingStates, "failed", "completed"] as const;
 
 const fromEach = (
   from: readonly TaskState[],
@@ -38,10 +47,10 @@ export const taskTable: readonly TaskTransitions[] = [
   ...fromEach(
     ["pending", "running", "waiting", "retrying", "blocked", "evaluating", "planning"],
     "claim",
-    working,
+    workingStates,
     "a ready step was claimed or dispatched",
   ),
-  ...fromEach(working, "settle", moving, "an attempt of one of its steps was settled"),
+  ...fromEach(workingStates, "settle", moving, "an attempt of one of its steps was settled"),
   ...fromEach(
     ["failed"],
     "settle",
@@ -49,20 +58,20 @@ export const taskTable: readonly TaskTransitions[] = [
     "a sibling that was still running settles after the failure",
   ),
   ...fromEach(["paused"], "settle", ["paused", "failed", "completed"], "an attempt settles before it is released"),
-  ...fromEach(working, "reap", moving, "the session of a running step died"),
+  ...fromEach(workingStates, "reap", moving, "the session of a running step died"),
   ...fromEach(["failed", "paused"], "reap", ["failed", "paused"], "the session of a running step died"),
-  ...fromEach(working, "pause", ["paused"], "intent pause; running attempts are released"),
-  ...fromEach(["paused"], "resume", working, "intent none"),
+  ...fromEach(workingStates, "pause", ["paused"], "intent pause; running attempts are released"),
+  ...fromEach(["paused"], "resume", workingStates, "intent none"),
   ...fromEach(
-    [...working, "paused", "failed", "compensating"],
+    [...workingStates, "paused", "failed", "compensating"],
     "cancel",
     ["cancelled"],
     "intent cancel; every open step is cancelled in the same transaction",
   ),
-  ...fromEach([...working, "paused", "failed"], "compensate", ["compensating"], "intent compensate"),
+  ...fromEach([...workingStates, "paused", "failed"], "compensate", ["compensating"], "intent compensate"),
   ...fromEach(["compensating"], "settle", ["compensating", "failed", "completed"], "a compensation step settled"),
-  ...fromEach(["failed"], "retry", [...working, "paused", "failed"], "a person retries the failed steps"),
-  ...fromEach(["blocked", "running", "waiting", "retrying"], "retry", working, "a person retries a held step"),
+  ...fromEach(["failed"], "retry", [...workingStates, "paused", "failed"], "a person retries the failed steps"),
+  ...fromEach(["blocked", "running", "waiting", "retrying"], "retry", workingStates, "a person retries a held step"),
   ...fromEach(["failed"], "resolve", [...moving, "paused"], "a person resolves a dead letter"),
   ...fromEach(["blocked", "running", "waiting", "retrying"], "resolve", moving, "a person resolves a held step"),
 ];
