@@ -23,10 +23,15 @@ export interface Running {
   says(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
+/** Registers what is to be done when a test, or all tests of a file, are over; the last one first. */
+export type Afterwards = (work: () => Promise<void>) => void;
+
 export interface RunOptions {
-  /** The project; a folder of its own unless told. */
+  /** The project. */
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: after the test. */
+  readonly afterwards?: Afterwards;
 }
 
 /** Nothing of the environment of the test run decides what a command does. */
@@ -36,11 +41,12 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 
-export function baton(args: readonly string[], { cwd, env = {} }: RunOptions): Running {
-  return start([main, ...args], { cwd, env });
+export function baton(args: readonly string[], options: RunOptions): Running {
+  return start([main, ...args], options);
 }
 
-export function start(args: readonly string[], { cwd, env = {} }: RunOptions): Running {
+export function start(args: readonly string[], options: RunOptions): Running {
+  const { cwd, env = {}, afterwards = onTestFinished } = options;
   const mark = randomUUID();
   const child = spawn(process.execPath, args, {
     cwd,
@@ -54,7 +60,7 @@ export function start(args: readonly string[], { cwd, env = {} }: RunOptions): R
   const ended = new Promise<number | string>((resolve) => {
     child.once("close", (code, signal) => resolve(signal ?? code ?? -1));
   });
-  onTestFinished(async () => {
+  afterwards(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     await ended;
   });
@@ -83,9 +89,9 @@ export async function finished(running: Running): Promise<{ exit: number | strin
 }
 
 /** A project folder of its own, gone after the test with the server that may run below it. */
-export async function temporaryFolder(): Promise<string> {
+export async function temporaryFolder(afterwards: Afterwards = onTestFinished): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "baton-cli-")));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }));
+  afterwards(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }));
   return folder;
 }
 

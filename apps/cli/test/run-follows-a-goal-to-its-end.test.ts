@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { baton, finished, start, temporaryFolder } from "./program.ts";
-import type { RunOptions } from "./program.ts";
+import type { Afterwards, RunOptions } from "./program.ts";
 
 const goal = "Summarise every Markdown file below notes";
 
@@ -12,21 +12,30 @@ interface Project extends RunOptions {
 }
 
 /** A project with three notes and a running stack. */
-async function project(env: Readonly<Record<string, string>> = {}): Promise<Project> {
-  const cwd = await temporaryFolder();
+async function project(afterwards: Afterwards, env: Readonly<Record<string, string>> = {}): Promise<Project> {
+  const cwd = await temporaryFolder(afterwards);
   await mkdir(join(cwd, "notes"));
   for (const name of ["one", "two", "three"]) {
     await writeFile(join(cwd, "notes", `${name}.md`), `# ${name}\n\nThe house has ${name} rooms with a view.\n`);
   }
-  await baton(["dev", "--port", "0"], { cwd, env }).says(/baton dev up/);
+  await baton(["dev", "--port", "0"], { cwd, env, afterwards }).says(/baton dev up/);
   return { cwd, call: (...args) => finished(baton(args, { cwd })) };
 }
 
 const lines = (text: string) => text.trim().split("\n");
 
+let shared: Project;
+const afterFile: (() => Promise<void>)[] = [];
+beforeAll(async () => {
+  shared = await project((work) => void afterFile.push(work));
+});
+afterAll(async () => {
+  for (const work of afterFile.toReversed()) await work();
+});
+
 describe("baton run", () => {
   it("prints the result alone on standard output, saves the artifacts, and is quiet without a terminal", async () => {
-    const { cwd, call } = await project();
+    const { cwd, call } = shared;
     const { exit, stdout, stderr } = await call("run", goal, "--dir", ".", "--out", "out");
     expect(stdout).toMatch(/^\[offline model\]/);
     expect(stdout).toContain("The house has two rooms with a view.");
@@ -41,7 +50,7 @@ describe("baton run", () => {
       (line) => JSON.parse(line) as { id: string; totalSteps: number; state: string },
     );
     // The newest one was planned only: it has no step of its own.
-    expect(tasks.map(({ totalSteps, state }) => [totalSteps > 0, state])).toEqual([
+    expect(tasks.slice(0, 2).map(({ totalSteps, state }) => [totalSteps > 0, state])).toEqual([
       [false, "completed"],
       [true, "completed"],
     ]);
@@ -53,7 +62,7 @@ describe("baton run", () => {
   });
 
   it("is one JSON object per line for scripts, with the result in the last", async () => {
-    const { cwd, call } = await project();
+    const { cwd, call } = shared;
     const { exit, stdout, stderr } = await call("run", goal, "--dir", "notes/..", "--json");
     const objects = lines(stdout).map((line) => JSON.parse(line) as { type: string; state?: string; path?: string });
     expect(objects[0]?.type).toBe("task");
@@ -65,7 +74,7 @@ describe("baton run", () => {
   });
 
   it("ends with the exit code of what went wrong, and says how to go on", async () => {
-    const { call } = await project();
+    const { call } = shared;
     const cannot = await call("run", "Translate the notes to Klingon", "--dir", ".");
     expect(cannot).toMatchObject({ exit: 65, stdout: "" });
     expect(cannot.stderr).toMatch(/failed[\s\S]*offline-cannot-plan[\s\S]*baton -- retry/);
@@ -83,7 +92,7 @@ describe("baton run", () => {
   });
 
   it("lets the task go on when it is interrupted, and others pause, resume and cancel it", async () => {
-    const { cwd, call } = await project({ BATON_OFFLINE_LATENCY_MS: "2000" });
+    const { cwd, call } = await project(onTestFinished, { BATON_OFFLINE_LATENCY_MS: "2000" });
     const running = baton(["run", goal, "--dir", ".", "--json"], { cwd });
     const [, id = ""] = await running.says(/"type":"task","id":"([^"]+)"/);
     await running.says(/step-started/);
@@ -103,7 +112,7 @@ describe("baton run", () => {
 
 describe("keys", () => {
   it("are made, listed and revoked, and open the api for whoever has BATON_URL and the key", async () => {
-    const { cwd, call } = await project();
+    const { cwd, call } = shared;
     const { urls } = JSON.parse(readFileSync(join(cwd, ".baton", "stack.json"), "utf8")) as {
       urls: { api: string };
     };
