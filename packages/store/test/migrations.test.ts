@@ -17,12 +17,21 @@ beforeAll(async () => {
   await admin.connect();
 });
 afterAll(async () => {
+  for (const name of made) {
+    await admin.query(`drop database ${name} with (force)`);
+    await admin.query(`drop role ${name}`);
+  }
   await admin?.end();
   await server?.stop();
 });
 
+/** Where all tests share one given server, it has the roles already. */
+const isGiven = Boolean(process.env["BATON_TEST_DATABASE_URL"]);
+const made: string[] = [];
+
 /** A login without a privilege of its own, and an empty database that it owns. */
 async function emptyDatabase(name: string): Promise<string> {
+  made.push(name);
   await admin.query(`create role ${name} login password '${name}' nocreaterole`);
   await admin.query(`create database ${name} owner ${name}`);
   const url = new URL(server.url);
@@ -52,19 +61,24 @@ async function opens(url: string): Promise<boolean> {
 }
 
 describe("a login that may not create roles", () => {
-  it("is told which ones to create and to grant; with them it migrates, and owns what it made", async () => {
-    const url = await emptyDatabase("plain");
-    const refused = await refusal(url);
-    expect(refused.code).toBe("unsafe-role");
-    expect(refused.message).toContain("the roles baton_engine and baton_api are missing and plain may not create them");
-    const [advice] = /create role baton_engine.*;/.exec(refused.message) ?? [];
-    expect(advice).toBe(
-      "create role baton_engine nologin; create role baton_api nologin; grant baton_engine, baton_api to plain;",
-    );
-    await admin.query(advice ?? "");
-    expect(await migrate(url)).toEqual({ changed: true });
-    expect(await opens(url)).toBe(true);
-  });
+  it.skipIf(isGiven)(
+    "is told which ones to create and to grant; with them it migrates, and owns what it made",
+    async () => {
+      const url = await emptyDatabase("plain");
+      const refused = await refusal(url);
+      expect(refused.code).toBe("unsafe-role");
+      expect(refused.message).toContain(
+        "the roles baton_engine and baton_api are missing and plain may not create them",
+      );
+      const [advice] = /create role baton_engine.*;/.exec(refused.message) ?? [];
+      expect(advice).toBe(
+        "create role baton_engine nologin; create role baton_api nologin; grant baton_engine, baton_api to plain;",
+      );
+      await admin.query(advice ?? "");
+      expect(await migrate(url)).toEqual({ changed: true });
+      expect(await opens(url)).toBe(true);
+    },
+  );
 
   it("is told what to grant where the roles are there and it may not act as them", async () => {
     const url = await emptyDatabase("stranger");
@@ -105,7 +119,7 @@ describe("twenty processes at once", () => {
     expect(await opens(url)).toBe(true);
   });
 
-  it("make the roles of a new server while they migrate a database each, and none fails", async () => {
+  it.skipIf(isGiven)("make the roles of a new server while they migrate a database each, and none fails", async () => {
     const own = await startTestPostgres();
     const client = new pg.Client({ connectionString: own.url });
     await client.connect();
