@@ -11,6 +11,7 @@ export type RoomKind =
   | "core"
   | "engine"
   | "adapter"
+  | "runtime"
   | "contracts"
   | "client"
   | "testing"
@@ -24,6 +25,7 @@ export type RuleName =
   | "core-imports-no-room"
   | "engine-imports-only-core"
   | "adapters-import-only-core"
+  | "runtime-composes-engine-and-adapters"
   | "contracts-import-only-core"
   | "client-imports-only-contracts"
   | "testing-imports-no-app-and-no-engine"
@@ -58,6 +60,7 @@ export const roomKinds: Readonly<Record<string, RoomKind>> = {
   "packages/core": "core",
   ...Object.fromEntries(engineRooms.map((room) => [`packages/${room}`, "engine"] as const)),
   ...Object.fromEntries(adapterRooms.map((room) => [`packages/${room}`, "adapter"] as const)),
+  "packages/runtime": "runtime",
   "packages/contracts": "contracts",
   "packages/client": "client",
   "packages/testing": "testing",
@@ -76,12 +79,17 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
   engine: {
     rule: "engine-imports-only-core",
     mayImport: ["core"],
-    because: "engine and adapters meet in an app's compose.ts, through the ports of core",
+    because: "engine and adapters meet in packages/runtime, through the ports of core",
   },
   adapter: {
     rule: "adapters-import-only-core",
     mayImport: ["core"],
     because: "an adapter is replaceable as long as only its port is known",
+  },
+  runtime: {
+    rule: "runtime-composes-engine-and-adapters",
+    mayImport: ["core", "engine", "adapter"],
+    because: "two apps perform steps, and what they are made of is composed once",
   },
   contracts: { rule: "contracts-import-only-core", mayImport: ["core"], because: "wire shapes name domain words only" },
   client: { rule: "client-imports-only-contracts", mayImport: ["contracts"], because: "users install it alone" },
@@ -92,7 +100,7 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
   },
   app: {
     rule: "apps-meet-rooms-not-apps",
-    mayImport: ["core", "contracts", "engine", "adapter"],
+    mayImport: ["core", "contracts", "engine", "adapter", "runtime"],
     because: "processes meet over HTTP, the queue and PostgreSQL",
   },
   cli: {
@@ -109,7 +117,7 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
   examples: {
     rule: "examples-import-what-users-import",
     mayImport: ["core", "client"],
-    also: ["packages/tools", "packages/orchestrator", "apps/worker"],
+    also: ["packages/tools", "packages/orchestrator", "packages/runtime", "apps/worker"],
     because: "users copy them",
   },
   outside: {
@@ -118,6 +126,7 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
       "core",
       "engine",
       "adapter",
+      "runtime",
       "contracts",
       "client",
       "testing",

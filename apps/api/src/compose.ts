@@ -1,41 +1,26 @@
 /**
- * The composition root of the api: the only place where engine and adapters meet.
+ * The api's own choices: it takes wake-ups of the pool `interactive` while a slot is free, performs nothing but plans
+ * and replies, and answers requests from the same store.
  *
- * 1. With `redisUrl` the queue, the live channel and the limiter are on Redis, without it on PostgreSQL.
- * 2. No URL is guessed: an unset database is an error that says what to set.
- * 3. A wake-up that cannot be put on the queue is not lost: the step stays dispatched and time repeats it.
+ * 1. A wake-up is performed here at once while a slot is free, and goes to the queue otherwise.
+ * 2. Without a session nothing is claimed here, and requests are still answered.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { modelSettings, requireDatabaseUrl } from "@baton/config";
+import { createHash } from "node:crypto";
+import { requireDatabaseUrl } from "@baton/config";
 import type { Config } from "@baton/config";
-import { BatonError, defaultTenantId, uuidv7 } from "@baton/core";
-import type { LivePort, LogPort, MeterPort, ModelPort, QueuePort, RateLimiter, WakeUp } from "@baton/core/ports";
-import { startHousekeeping } from "@baton/housekeeping";
-import type { Housekeeping } from "@baton/housekeeping";
-import { createPostgresLive, createRedisLive } from "@baton/live";
-import { createModels } from "@baton/llm";
-import { createPerformers, shouldOrchestrate } from "@baton/orchestrator";
-import {
-  createRedisLimiter,
-  openPostgresQueue,
-  openRedisConnection,
-  openRedisQueue,
-  queueBoardQueues,
-} from "@baton/queue";
-import { openStore } from "@baton/store";
-import type { Store } from "@baton/store";
-import { createBuiltinTools, createToolRegistry, loadToolsFolder, watchToolsFolder } from "@baton/tools";
-import type { ToolRegistry } from "@baton/tools";
+import { BatonError, defaultTenantId } from "@baton/core";
+import type { LogPort, MeterPort } from "@baton/core/ports";
+import { shouldOrchestrate } from "@baton/orchestrator";
+import { queueBoardQueues } from "@baton/queue";
+import { openRuntime, plannedPool, startLives } from "@baton/runtime";
+import type { Lives, Runtime } from "@baton/runtime";
 import { hashApiKey } from "./access/api-key.ts";
 import { createBoards } from "./board/boards.ts";
 import type { ApiDeps } from "./deps.ts";
-import { startInteractive } from "./interactive.ts";
-import type { Interactive } from "./interactive.ts";
+import { interactivePerformers } from "./interactive.ts";
 import { interactivePool } from "./tasks/layout.ts";
 
 const version = "0.1.0";
-const plannedPool = "default";
-const newId = (): string => uuidv7(Date.now(), randomBytes(10));
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -51,110 +36,59 @@ export interface Composed {
   close(graceMs: number): Promise<void>;
 }
 
-type Closer = readonly [name: string, close: (graceMs: number) => Promise<void>];
-type TroubleOf = (part: string) => (error: Error) => void;
-
-export async function compose(options: ComposeOptions): Promise<Composed> {
-  const closers: Closer[] = [];
+export async function compose({ config, apiKey, log, meter }: ComposeOptions): Promise<Composed> {
+  const pools = [{ pool: interactivePool, slots: config.worker.concurrency }];
+  // Comes to life after the runtime that hands wake-ups to it.
+  let lives: Lives | undefined;
+  const runtime = await openRuntime({
+    config,
+    log,
+    meter,
+    applicationName: "baton-api",
+    pools,
+    takesNow: (pool, wakeUp) => pool === interactivePool && lives?.take(wakeUp) === true,
+  });
   const close = async (graceMs: number) => {
-    for (const [part, closeOne] of closers.splice(0).reverse()) {
-      await closeOne(graceMs).catch((error: unknown) => options.log.warn("close-failed", { part, error }));
-    }
+    await lives?.stop(graceMs).catch((error: unknown) => log.warn("close-failed", { part: "interactive", error }));
+    await runtime.close();
   };
   try {
-    return { deps: await open(options, closers), close };
+    await ensureKey(runtime, apiKey, log);
+    lives = await startLives({
+      runtime,
+      role: "api",
+      version,
+      pools,
+      performers: interactivePerformers(runtime.performers),
+      toolNames: [],
+      session: config.session,
+      log,
+      meter,
+    });
+    return { deps: depsOf(runtime, config, log, meter), close };
   } catch (error) {
     await close(0);
     throw error;
   }
 }
 
-async function open(options: ComposeOptions, closers: Closer[]): Promise<ApiDeps> {
-  const { config, log, meter } = options;
-  const troubleOf: TroubleOf = (part) => (error) => {
-    meter.count("baton_connection_errors_total", { part });
-    log.warn("connection-trouble", { part, error });
-  };
-  const databaseUrl = requireDatabaseUrl(config);
-  // These come to life after the store that hands wake-ups to them.
-  const later: { queue?: QueuePort; housekeeping?: Housekeeping; interactive?: Interactive } = {};
-  const dispatch = async (pool: string, wakeUps: readonly WakeUp[]) => {
-    const rest =
-      pool === interactivePool ? wakeUps.filter((wakeUp) => later.interactive?.take(wakeUp) !== true) : wakeUps;
-    if (rest.length === 0) return;
-    try {
-      later.housekeeping?.took(pool, rest.length);
-      await later.queue?.enqueue(pool, rest);
-    } catch (error) {
-      log.warn("enqueue-failed", { pool, count: rest.length, error });
-    }
-  };
-  const store = await openStore({
-    url: databaseUrl,
-    applicationName: "baton-api",
-    newId,
-    onError: troubleOf("store"),
-    onWakeUps: (byPool) => {
-      for (const [pool, wakeUps] of byPool) void dispatch(pool, wakeUps);
-    },
-    room: () => later.housekeeping?.room() ?? 0,
-  });
-  closers.push(["store", () => store.close()]);
-  await ensureKey(store, options.apiKey, log);
-  const { queue, live, limiter } = await openChannels({ config, databaseUrl, store, troubleOf, log }, closers);
-  later.queue = queue;
-  const tools = await openTools(config, log, closers);
-  const models = openModels(config, limiter);
-  const slots = config.worker.concurrency;
-  const pools = [{ pool: interactivePool, slots }];
-  const monotonic = () => performance.now();
-  const housekeeping = startHousekeeping({
-    store,
-    queue,
-    pools,
-    ages: config.prune,
-    meter,
-    log,
-    monotonic,
-    random: Math.random,
-  });
-  later.housekeeping = housekeeping;
-  closers.push(["housekeeping", () => housekeeping.stop()]);
-  const interactive = await startInteractive({
-    store,
-    queue,
-    live,
-    models,
-    performers: createPerformers({ store, models, tools, newId, pool: plannedPool }),
-    meter,
-    log,
-    slots,
-    version,
-    ...config.session,
-    onSettled: (pool) => housekeeping.sawWork(pool),
-  });
-  later.interactive = interactive;
-  closers.push(["interactive", (graceMs) => interactive.stop(graceMs)]);
+function depsOf(runtime: Runtime, config: Config, log: LogPort, meter: ComposeOptions["meter"]): ApiDeps {
+  const { store, live, models, tools, newId, queue } = runtime;
   return {
-    ...ports(config, databaseUrl),
     store,
     live,
     models,
     tools,
+    newId,
     log,
     metrics: () => meter.text(),
     decide: (message, { model, signal }) => shouldOrchestrate(message, { models, model, signal }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
-  };
-}
-
-/** What is the same whatever was opened. */
-function ports(config: Config, databaseUrl: string) {
-  return {
-    mcpServers: new Map<string, { readonly tools: readonly string[] }>(),
-    newId,
+    mcpServers: new Map(),
     // Every api process of an installation has the same database, and so the same secret.
-    secret: createHash("sha256").update(`baton api secret\n${databaseUrl}`).digest(),
+    secret: createHash("sha256")
+      .update(`baton api secret\n${requireDatabaseUrl(config)}`)
+      .digest(),
     taskDefaults: config.task,
     pool: plannedPool,
     workerDisabled: config.worker.disabled,
@@ -167,17 +101,8 @@ function ports(config: Config, databaseUrl: string) {
 
 const boardPools = (config: Config): string[] => [...new Set([plannedPool, interactivePool, ...config.worker.pools])];
 
-function openModels(config: Config, limiter: RateLimiter): ModelPort {
-  const limit = { max: config.limiter.max, durationMs: config.limiter.duration };
-  return createModels({
-    ...modelSettings(config),
-    limiter: { acquire: (ref, signal) => limiter.acquire(`model:${ref.provider}`, limit, signal) },
-    now: Date.now,
-  });
-}
-
 /** The key that whoever starts the process hands in (`baton dev`, an operator's first key). */
-async function ensureKey(store: Store, key: string | undefined, log: LogPort): Promise<void> {
+async function ensureKey({ store, newId }: Runtime, key: string | undefined, log: LogPort): Promise<void> {
   if (key === undefined) return;
   if (key.length < 20) {
     throw new BatonError("invalid-configuration", "BATON_API_KEY needs at least 20 characters; generate it at random.");
@@ -191,67 +116,4 @@ async function ensureKey(store: Store, key: string | undefined, log: LogPort): P
     scopes: ["read", "write", "admin"],
   });
   if ((await store.findApiKey(hash)) === undefined) log.warn("api-key-revoked", { name: "BATON_API_KEY" });
-}
-
-interface ChannelOptions {
-  readonly config: Config;
-  readonly databaseUrl: string;
-  readonly store: Store;
-  readonly troubleOf: TroubleOf;
-  readonly log: LogPort;
-}
-
-interface Channels {
-  readonly queue: QueuePort;
-  readonly live: LivePort;
-  readonly limiter: RateLimiter;
-}
-
-async function openChannels(options: ChannelOptions, closers: Closer[]): Promise<Channels> {
-  const { config, databaseUrl, store, troubleOf, log } = options;
-  const keep = (channels: Channels): Channels => {
-    closers.push(["queue", () => channels.queue.close()]);
-    closers.push([
-      "live",
-      async () => {
-        await channels.live.flush();
-        await channels.live.close();
-      },
-    ]);
-    return channels;
-  };
-  if (config.redisUrl === undefined) {
-    const queue = await openPostgresQueue({ url: databaseUrl, onError: troubleOf("queue") });
-    return keep({
-      queue,
-      live: createPostgresLive({ store: store.live, onError: troubleOf("live") }),
-      limiter: store.limiter,
-    });
-  }
-  const connection = await openRedisConnection(config.redisUrl, troubleOf("redis"));
-  closers.push(["redis", async () => connection.disconnect()]);
-  const onWarning = (message: string) => log.warn("redis-setting", { message });
-  const queue = await openRedisQueue({ url: config.redisUrl, onError: troubleOf("queue"), onWarning });
-  return keep({
-    queue,
-    live: createRedisLive({ connection, onError: troubleOf("live") }),
-    limiter: createRedisLimiter({ connection }),
-  });
-}
-
-/** The catalogue that plans are checked against: the same tools that the workers load. */
-async function openTools({ http, worker }: Config, log: LogPort, closers: Closer[]): Promise<ToolRegistry> {
-  const builtin = createBuiltinTools({ http: { allowHosts: http.allowHosts } });
-  if (worker.toolsFolder === undefined) return createToolRegistry({ tools: builtin });
-  const registry = createToolRegistry({ tools: [...builtin, ...(await loadToolsFolder(worker.toolsFolder))] });
-  const watch = await watchToolsFolder(worker.toolsFolder, ({ tools, problems }) => {
-    for (const error of problems) log.error("tools-folder", { error });
-    try {
-      registry.replaceTools([...builtin, ...tools]);
-    } catch (error) {
-      log.error("tools-folder", { error });
-    }
-  });
-  closers.push(["tools folder", () => watch.close()]);
-  return registry;
 }

@@ -7,7 +7,7 @@
  * 3. Ready = it holds a session and claims work.
  */
 import type { AttemptReport } from "@baton/executor";
-import type { Lives } from "./life.ts";
+import type { Lives } from "@baton/runtime";
 
 /** An idle consumer looks every 5 s. */
 const silentMs = 45_000;

@@ -8,15 +8,12 @@
  * 2. `stop` claims nothing from its first moment on, and ends within the grace and a bound for what ignores it.
  */
 import { effectiveConfig, loadConfig } from "@baton/config";
-import type { FailPoint } from "@baton/core/ports";
 import { leaveWithParent } from "@baton/embedded/lifetime";
+import type { FailPoints } from "@baton/runtime";
 import { createLog, createMeter } from "@baton/telemetry";
 import type { Tool } from "@baton/tools";
 import { compose } from "./compose.ts";
-import type { Parts } from "./compose.ts";
 import { openHealthPort } from "./health-port.ts";
-import { startLives } from "./life.ts";
-import type { Lives, PoolSlots } from "./life.ts";
 
 /** Everything after the grace: handing back, closing connections. */
 const closingMs = 12_000;
@@ -31,10 +28,7 @@ export interface WorkerOptions {
   /** Stop on SIGTERM and SIGINT and end the process; default true. */
   readonly ownsProcess?: boolean;
   /** Fault tests stop the process at named moments; absent in production. */
-  readonly failPoint?: (
-    name: FailPoint,
-    ref: { readonly taskId: string; readonly stepId: string },
-  ) => void | Promise<void>;
+  readonly failPoint?: FailPoints;
 }
 
 export interface Worker {
@@ -51,33 +45,23 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Worker>
   if (options.ownsProcess ?? true) leaveWithParent({ graceMs: config.worker.graceMs + closingMs });
   const log = createLog({ level: config.logLevel, fields: { service: "worker" } });
   const meter = createMeter({ service: "worker" });
-  const pools = config.worker.disabled ? [] : poolSlots(config.worker.pools, config.worker.concurrency);
   const failPoint = options.failPoint === undefined ? {} : { failPoint: options.failPoint };
-  const parts = await compose({ config, log, meter, pools, tools: options.tools ?? [], ...failPoint });
-  const { lives, health } = await begin(parts);
-  log.info("worker-started", { url: health.url, disabled: config.worker.disabled, queue: parts.queue.backend });
+  const { runtime, lives } = await compose({ config, log, meter, tools: options.tools ?? [], ...failPoint });
+  let stopped: Promise<void> | undefined;
+  const { host, port } = config.worker;
+  const vitals = () => ({ now: Date.now(), lives, isStopping: stopped !== undefined });
+  const health = await openHealthPort({ host, port, meter, vitals }).catch(async (error: unknown) => {
+    await lives?.stop(0);
+    await runtime.close();
+    throw error;
+  });
+  log.info("worker-started", { url: health.url, disabled: config.worker.disabled, queue: runtime.queue.backend });
   log.debug("configuration", { settings: effectiveConfig(loaded) });
 
-  async function begin(opened: Parts) {
-    let begun: Lives | undefined;
-    try {
-      begun =
-        pools.length === 0 ? undefined : await startLives({ parts: opened, config, pools, log, meter, ...failPoint });
-      const { host, port } = config.worker;
-      const vitals = () => ({ now: Date.now(), lives: begun, isStopping: stopped !== undefined });
-      return { lives: begun, health: await openHealthPort({ host, port, meter, vitals }) };
-    } catch (error) {
-      await begun?.stop(0);
-      await opened.close();
-      throw error;
-    }
-  }
-
-  let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     log.info("worker-stopping", { graceMs: config.worker.graceMs });
     await lives?.stop(config.worker.graceMs);
-    await parts.close();
+    await runtime.close();
     await health.close();
     await meter.close();
     log.info("worker-stopped");
@@ -91,11 +75,6 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Worker>
     },
     stop: stopOnce,
   };
-}
-
-/** Every pool gets the whole concurrency, but the interactive one, which the api serves first, a fifth. */
-function poolSlots(names: readonly string[], concurrency: number): readonly PoolSlots[] {
-  return names.map((pool) => ({ pool, slots: pool === "interactive" ? Math.ceil(concurrency / 5) : concurrency }));
 }
 
 function endOnSignals(stop: () => Promise<void>, withinMs: number): void {

@@ -1,0 +1,176 @@
+/**
+ * Engine and adapters, composed into a process that performs steps.
+ *
+ * Purpose: the one place where store, channels, tools, models, performers and housekeeping meet. Boundary: which
+ * pools, tools and role a process has is chosen in its app's compose.ts; docs/decisions/0008 says why this is a room.
+ *
+ * 1. With `redisUrl` the queue, the live channel and the limiter are on Redis, without it on PostgreSQL.
+ * 2. No URL is guessed: an unset database is an error that says what to set.
+ * 3. A wake-up that cannot be put on the queue is not lost: the step stays dispatched and time repeats it.
+ */
+import { randomBytes } from "node:crypto";
+import { modelSettings, requireDatabaseUrl } from "@baton/config";
+import type { Config } from "@baton/config";
+import { uuidv7 } from "@baton/core";
+import type {
+  FailPoint,
+  LivePort,
+  LogPort,
+  MeterPort,
+  ModelPort,
+  QueuePort,
+  RateLimiter,
+  WakeUp,
+} from "@baton/core/ports";
+import { createLateCalls, createStepPerformers } from "@baton/executor";
+import type { Performers } from "@baton/executor";
+import { startHousekeeping } from "@baton/housekeeping";
+import type { Housekeeping } from "@baton/housekeeping";
+import { createModels } from "@baton/llm";
+import { createPerformers } from "@baton/orchestrator";
+import { openStore } from "@baton/store";
+import type { Store } from "@baton/store";
+import type { Tool, ToolRegistry } from "@baton/tools";
+import { openChannels } from "./channels.ts";
+import { createClosers } from "./closers.ts";
+import type { Closers } from "./closers.ts";
+import { openTools } from "./tools-folder.ts";
+
+/** The pool of the steps that a plan adds. */
+export const plannedPool = "default";
+
+export interface PoolSlots {
+  readonly pool: string;
+  readonly slots: number;
+}
+
+export type FailPoints = (
+  name: FailPoint,
+  ref: { readonly taskId: string; readonly stepId: string },
+) => void | Promise<void>;
+
+export interface RuntimeOptions {
+  readonly config: Config;
+  readonly log: LogPort;
+  readonly meter: MeterPort;
+  /** As PostgreSQL shows the process's connections. */
+  readonly applicationName: string;
+  /** The owner's own tools, beside the built-in ones and those of the tools folder. */
+  readonly tools?: readonly Tool[];
+  /** Slots per pool; empty when this process performs nothing. */
+  readonly pools: readonly PoolSlots[];
+  /** True when the wake-up is performed here and now, and needs no queue. */
+  readonly takesNow?: (pool: string, wakeUp: WakeUp) => boolean;
+  readonly failPoint?: FailPoints;
+}
+
+export interface Runtime {
+  readonly store: Store;
+  readonly queue: QueuePort;
+  readonly live: LivePort;
+  readonly models: ModelPort;
+  readonly tools: ToolRegistry;
+  readonly performers: Performers;
+  readonly housekeeping: Housekeeping;
+  /** UUIDv7. */
+  readonly newId: () => string;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
+  /** In the reverse order of opening; trouble is logged, never thrown. */
+  close(): Promise<void>;
+}
+
+type Parts = Omit<Runtime, "close">;
+type TroubleOf = (part: string) => (error: Error) => void;
+
+const newId = (): string => uuidv7(Date.now(), randomBytes(10));
+const monotonic = (): number => performance.now();
+
+/** Throws `invalid-configuration`, `store-unavailable` or `queue-unavailable`; then nothing is left open. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const closers = createClosers(options.log);
+  try {
+    return { ...(await openParts(options, closers)), close: closers.closeAll };
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+/** These come to life after the store that hands wake-ups to them. */
+interface Later {
+  queue?: QueuePort;
+  housekeeping?: Housekeeping;
+}
+
+async function openParts(options: RuntimeOptions, closers: Closers): Promise<Parts> {
+  const { config, log, meter, failPoint } = options;
+  const troubleOf: TroubleOf = (part) => (error) => {
+    meter.count("baton_connection_errors_total", { part });
+    log.warn("connection-trouble", { part, error });
+  };
+  const databaseUrl = requireDatabaseUrl(config);
+  const later: Later = {};
+  const store = await openStore({
+    url: databaseUrl,
+    applicationName: options.applicationName,
+    newId,
+    onError: troubleOf("store"),
+    onWakeUps: (byPool) => {
+      for (const [pool, wakeUps] of byPool) void dispatch(options, later, pool, wakeUps);
+    },
+    room: () => later.housekeeping?.room() ?? 0,
+  });
+  closers.add("store", () => store.close());
+  const channels = { redisUrl: config.redisUrl, databaseUrl, store, troubleOf, log };
+  const { queue, live, limiter } = await openChannels(channels, closers);
+  later.queue = queue;
+  const late = createLateCalls(store, log);
+  const onLate: Parameters<typeof openTools>[0]["onLate"] = (call) => void late.arrived(call);
+  const tools = await openTools({ config, log, own: options.tools ?? [], onLate }, closers);
+  const models = openModels(config, limiter);
+  const performers: Performers = {
+    ...createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now }),
+    ...createPerformers({ store, models, tools, newId, pool: plannedPool }),
+  };
+  const housekeeping = startHousekeeping({
+    store,
+    queue,
+    pools: options.pools,
+    ages: config.prune,
+    meter,
+    log,
+    monotonic,
+    random: Math.random,
+    ...(failPoint !== undefined && { failPoint }),
+  });
+  later.housekeeping = housekeeping;
+  closers.add("housekeeping", () => housekeeping.stop());
+  return { store, queue, live, models, tools, performers, housekeeping, newId, monotonic };
+}
+
+async function dispatch(
+  { failPoint, takesNow, log }: RuntimeOptions,
+  { queue, housekeeping }: Later,
+  pool: string,
+  wakeUps: readonly WakeUp[],
+): Promise<void> {
+  const rest = takesNow === undefined ? wakeUps : wakeUps.filter((wakeUp) => !takesNow(pool, wakeUp));
+  if (rest.length === 0) return;
+  try {
+    for (const wakeUp of rest) await failPoint?.("before-dispatch", wakeUp);
+    housekeeping?.took(pool, rest.length);
+    await queue?.enqueue(pool, rest);
+  } catch (error) {
+    log.warn("enqueue-failed", { pool, count: rest.length, error });
+  }
+}
+
+function openModels(config: Config, limiter: RateLimiter): ModelPort {
+  const limit = { max: config.limiter.max, durationMs: config.limiter.duration };
+  return createModels({
+    ...modelSettings(config),
+    limiter: { acquire: (ref, signal) => limiter.acquire(`model:${ref.provider}`, limit, signal) },
+    now: Date.now,
+  });
+}
