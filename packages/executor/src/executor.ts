@@ -59,6 +59,8 @@ export interface ExecutorOptions {
   readonly random: () => number;
   /** How long a performer may ignore its signal; default 5,000 ms. */
   readonly abandonAfterMs?: number;
+  /** Called when an attempt has started or ended here, before it may block. */
+  readonly onAttemptsChanged?: () => void;
   /** Called after every settled outcome: successors may be ready now. */
   readonly onSettled?: (pool: string) => void;
   /** Fault tests stop the process here; absent in production. */
@@ -92,7 +94,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     encode: stage("encode", Math.min(slots, 4)),
     settle: stage("settle", slots),
   };
-  const running = createRunningAttempts(clock);
+  const running = createRunningAttempts(clock, options.onAttemptsChanged);
   const inFlight = new Set<Promise<void>>();
   let draining = false;
   lost.addEventListener("abort", () => running.stopAll("session-lost"), { once: true });

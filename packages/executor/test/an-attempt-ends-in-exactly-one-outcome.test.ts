@@ -133,6 +133,12 @@ describe("an attempt", () => {
     expect((await steps(ref)).get("a")?.error).toMatchObject({ code: "invalid-expression" });
   });
 
+  test("is told of when it starts and when it ends, its deadline being known meanwhile", async () => {
+    const { runPlan, attemptCounts } = await open({ tools: [echo] });
+    await runPlan({ steps: [toolStep("a", "echo", { arguments: { value: 1 } })] });
+    expect(attemptCounts).toEqual([1, 0]);
+  });
+
   test("past its deadline is aborted and counts as a failure", async () => {
     const { runPlan, steps } = await open({ tools: [hang] });
     const { ref, task } = await runPlan({

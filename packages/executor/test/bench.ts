@@ -49,6 +49,8 @@ export interface Bench {
   readonly session: Session;
   readonly logged: readonly { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
   readonly recorded: readonly Recorded[];
+  /** How many attempts there were each time the executor said that they changed. */
+  readonly attemptCounts: readonly number[];
   create(plan: PlanSpec, settings?: TaskSettingsInput, input?: unknown, goal?: string): Promise<TaskRef>;
   /** Runs what is ready until the task stops moving by itself. */
   run(ref: TaskRef, until?: (task: TaskRow) => boolean): Promise<TaskRow>;
@@ -116,6 +118,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const none: Performer = () => Promise.reject(new Error("no such performer in this test"));
   const own = createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now });
   const meter = recordingMeter();
+  const attemptCounts: number[] = [];
   const executor = createExecutor({
     store,
     live,
@@ -125,6 +128,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     log,
     slots: options.slots ?? 10,
     lost: options.lost ?? session.lost,
+    onAttemptsChanged: () => void attemptCounts.push(executor.attempts().length),
     clock: Date.now,
     monotonic: () => performance.now(),
     random: Math.random,
@@ -151,6 +155,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     session,
     logged,
     recorded: meter.recorded,
+    attemptCounts,
     takeWakeUps,
     async create(plan, settings = {}, input = null, goal = "Find out what the harbour decided") {
       const taskId = newId();

@@ -77,6 +77,7 @@ async function begin(options: LivesOptions): Promise<Life> {
     log,
     slots,
     lost: session.lost,
+    onAttemptsChanged: session.attemptsChanged,
     clock: Date.now,
     monotonic: runtime.monotonic,
     random: Math.random,

@@ -223,6 +223,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return {
         sessionId: opened.sessionId,
         lost: opened.lost,
+        attemptsChanged: opened.attemptsChanged,
         close: async () => {
           await attempts.idle();
           await opened.close();

@@ -16,13 +16,11 @@ export const pid = defineTool({
 
 export const spin = defineTool({
   name: "test.spin",
-  description: "Blocks the event loop, after a while",
+  description: "Blocks the event loop at once",
   input: z.object({ ms: z.number() }),
   output: z.number(),
   effect: "read",
   async execute({ ms }) {
-    // The session's thread learns of a running attempt's deadline every half second.
-    await delay(1_500);
     const until = Date.now() + ms;
     while (Date.now() < until);
     return process.pid;

@@ -178,6 +178,8 @@ export interface Session {
   readonly sessionId: string;
   /** Aborted when the lease can no longer be renewed. */
   readonly lost: AbortSignal;
+  /** An attempt started or ended: whoever watches over this process's deadlines is told at once. */
+  attemptsChanged(): void;
   /** No attempt may be under way any more. */
   close(): Promise<void>;
 }

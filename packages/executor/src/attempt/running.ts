@@ -82,19 +82,21 @@ export interface RunningAttempts {
   report(): readonly AttemptReport[];
 }
 
-export function createRunningAttempts(now: () => number): RunningAttempts {
+export function createRunningAttempts(now: () => number, onChanged?: () => void): RunningAttempts {
   const running = new Set<RunningAttempt>();
   const cancelled = new Set<string>();
   return {
     start(step) {
       const attempt = new RunningAttempt(step, now());
       running.add(attempt);
+      onChanged?.();
       if (cancelled.has(step.ref.taskId)) attempt.stop("cancel");
       return attempt;
     },
     finish(attempt) {
       attempt.end();
       running.delete(attempt);
+      onChanged?.();
     },
     stopTask({ taskId, reason }) {
       if (reason === "cancel") remember(cancelled, taskId);

@@ -56,52 +56,66 @@ returns void language plpgsql
 as $$
 declare
   v_stopped int;
+  v_parked baton_v1.step_key[];
+  v_freed baton_v1.step_key[];
 begin
-  with touched as (
-    select tenant_id, task_id from unnest(p_moves) where n <> 0
-    union
-    select tenant_id, task_id from unnest(p_drafts)
-  ),
-  delta as (
-    select tenant_id, task_id,
-      sum(case when to_bucket = 'pending' then n else 0 end - case when from_bucket = 'pending' then n else 0 end)::int as pending,
-      sum(case when to_bucket = 'ready' then n else 0 end - case when from_bucket = 'ready' then n else 0 end)::int as ready,
-      sum(case when to_bucket = 'dispatched' then n else 0 end - case when from_bucket = 'dispatched' then n else 0 end)::int as dispatched,
-      sum(case when to_bucket = 'backoff' then n else 0 end - case when from_bucket = 'backoff' then n else 0 end)::int as backoff,
-      sum(case when to_bucket = 'running' then n else 0 end - case when from_bucket = 'running' then n else 0 end)::int as running,
-      sum(case when to_bucket = 'waiting' then n else 0 end - case when from_bucket = 'waiting' then n else 0 end)::int as waiting,
-      sum(case when to_bucket = 'failed' then n else 0 end - case when from_bucket = 'failed' then n else 0 end)::int as failed,
-      sum(case when to_bucket = 'held' then n else 0 end - case when from_bucket = 'held' then n else 0 end)::int as held,
-      sum(case when to_bucket = 'planning' then n else 0 end - case when from_bucket = 'planning' then n else 0 end)::int as planning,
-      sum(case when to_bucket = 'evaluating' then n else 0 end - case when from_bucket = 'evaluating' then n else 0 end)::int as evaluating,
-      sum(case when to_bucket = 'completed' then n else 0 end - case when from_bucket = 'completed' then n else 0 end)::int as completed,
-      sum(case when to_bucket = 'skipped' then n else 0 end - case when from_bucket = 'skipped' then n else 0 end)::int as skipped,
-      sum(case when to_bucket = 'cancelled' then n else 0 end - case when from_bucket = 'cancelled' then n else 0 end)::int as cancelled,
-      sum(case when to_bucket = 'system_settled' then n else 0 end - case when from_bucket = 'system_settled' then n else 0 end)::int as system_settled,
-      sum(case when to_bucket = 'running' and from_bucket is distinct from 'running' then n else 0 end)::int as claimed
-    from unnest(p_moves) group by 1, 2
-  ),
-  fact as (
-    select n as tenant_id, t as task_id, sum(settled)::int as settled, sum(i)::bigint as input_tokens, sum(u)::bigint as output_tokens,
-           sum(c) as cost_usd, bool_or(f) as offline, sum(revision)::int as revision,
-           (array_agg(r) filter (where r is not null))[1] as result, max(e) as estimated_ms,
-           (array_agg(x) filter (where x is not null))[1] as error
+  -- One aggregate and one join with the task table: whatever the statistics say, the cost is linear.
+  with part as (
+    select tenant_id, task_id, to_bucket as bucket, n as delta, case when to_bucket = 'running' and from_bucket is distinct from 'running' then n else 0 end as claimed,
+           0 as drafts, 0 as settled, 0::bigint as input_tokens, 0::bigint as output_tokens, null::numeric as cost_usd, false as offline,
+           0 as revision, null::jsonb as result, null::bigint as estimated_ms, null::jsonb as error
+    from unnest(p_moves) where n <> 0
+    union all
+    select tenant_id, task_id, from_bucket, -n, 0, 0, 0, 0, 0, null, false, 0, null, null, null from unnest(p_moves) where n <> 0
+    union all
+    select tenant_id, task_id, null, 0, 0, 1, 0, 0, 0, null, false, 0, null, null, null from unnest(p_drafts)
+    union all
+    select n, t, null, 0, 0, 0, settled, i, u, c, f, revision, r, e, x
     from jsonb_to_recordset(p_facts) as o(n uuid, t uuid, settled int, i bigint, u bigint, c numeric, f boolean, revision int, r jsonb, e bigint, x jsonb)
-    group by 1, 2
+  ),
+  change as (
+    select tenant_id, task_id,
+      coalesce(sum(delta) filter (where bucket = 'pending'), 0)::int as pending,
+      coalesce(sum(delta) filter (where bucket = 'ready'), 0)::int as ready,
+      coalesce(sum(delta) filter (where bucket = 'dispatched'), 0)::int as dispatched,
+      coalesce(sum(delta) filter (where bucket = 'backoff'), 0)::int as backoff,
+      coalesce(sum(delta) filter (where bucket = 'running'), 0)::int as running,
+      coalesce(sum(delta) filter (where bucket = 'waiting'), 0)::int as waiting,
+      coalesce(sum(delta) filter (where bucket = 'failed'), 0)::int as failed,
+      coalesce(sum(delta) filter (where bucket = 'held'), 0)::int as held,
+      coalesce(sum(delta) filter (where bucket = 'planning'), 0)::int as planning,
+      coalesce(sum(delta) filter (where bucket = 'evaluating'), 0)::int as evaluating,
+      coalesce(sum(delta) filter (where bucket = 'completed'), 0)::int as completed,
+      coalesce(sum(delta) filter (where bucket = 'skipped'), 0)::int as skipped,
+      coalesce(sum(delta) filter (where bucket = 'cancelled'), 0)::int as cancelled,
+      coalesce(sum(delta) filter (where bucket = 'system_settled'), 0)::int as system_settled,
+      sum(claimed)::int as claimed, sum(drafts)::int as drafts, coalesce(sum(settled), 0)::int as settled,
+      coalesce(sum(input_tokens), 0)::bigint as input_tokens, coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+      sum(cost_usd) as cost_usd, coalesce(bool_or(offline), false) as offline, coalesce(sum(revision), 0)::int as revision,
+      (array_agg(result) filter (where result is not null))[1] as result, max(estimated_ms) as estimated_ms,
+      (array_agg(error) filter (where error is not null))[1] as error
+    from part group by 1, 2
   ),
   next as (
-    select t.tenant_id, t.task_id, t.state as old_state, t.trace_no,
-      t.pending_count + coalesce(d.pending, 0) as pending, t.ready_count + coalesce(d.ready, 0) as ready,
-      t.dispatched_count + coalesce(d.dispatched, 0) as dispatched, t.backoff_count + coalesce(d.backoff, 0) as backoff,
-      t.running_count + coalesce(d.running, 0) as running, t.waiting_count + coalesce(d.waiting, 0) as waiting,
-      t.failed_count + coalesce(d.failed, 0) as failed, t.held_count + coalesce(d.held, 0) as held,
-      t.planning_count + coalesce(d.planning, 0) as planning, t.evaluating_count + coalesce(d.evaluating, 0) as evaluating,
-      t.completed_count + coalesce(d.completed, 0) as completed, t.skipped_count + coalesce(d.skipped, 0) as skipped,
-      t.cancelled_count + coalesce(d.cancelled, 0) as cancelled, t.system_settled_count + coalesce(d.system_settled, 0) as system_settled,
-      t.claimed_count + coalesce(d.claimed, 0) as claimed, t.intent
-    from touched k
+    select t.tenant_id, t.task_id, t.intent, t.state as old_state, t.trace_no, t.order_at,
+      t.pending_count + c.pending as pending,
+      t.ready_count + c.ready as ready,
+      t.dispatched_count + c.dispatched as dispatched,
+      t.backoff_count + c.backoff as backoff,
+      t.running_count + c.running as running,
+      t.waiting_count + c.waiting as waiting,
+      t.failed_count + c.failed as failed,
+      t.held_count + c.held as held,
+      t.planning_count + c.planning as planning,
+      t.evaluating_count + c.evaluating as evaluating,
+      t.completed_count + c.completed as completed,
+      t.skipped_count + c.skipped as skipped,
+      t.cancelled_count + c.cancelled as cancelled,
+      t.system_settled_count + c.system_settled as system_settled,
+      t.claimed_count + c.claimed as claimed, c.drafts, c.settled, c.input_tokens, c.output_tokens, c.cost_usd, c.offline, c.revision,
+      c.result, c.estimated_ms, c.error
+    from change c
     join baton.task_execution t using (tenant_id, task_id)
-    left join delta d using (tenant_id, task_id)
   ),
   moved as (
     select n.*, baton_v1.task_state(n.intent, n.pending, n.ready, n.dispatched, n.backoff, n.running, n.waiting,
@@ -109,47 +123,57 @@ begin
     from next n
   ),
   numbered as (
-    select tenant_id, task_id, row_number() over (partition by tenant_id, task_id order by ord) as k, step_id, attempt_no, type, data
+    select tenant_id, task_id, step_id, attempt_no, type, data, row_number() over (partition by tenant_id, task_id order by ord) as k,
+           max(trace_no) over (partition by tenant_id, task_id) as trace_no
     from (
-      select d.tenant_id, d.task_id, d.step_id, d.attempt_no, d.type, d.data, d.ord
+      select d.tenant_id, d.task_id, d.step_id, d.attempt_no, d.type, d.data, d.ord, null::bigint as trace_no
       from unnest(p_drafts) with ordinality as d(tenant_id, task_id, step_id, attempt_no, type, data, ord)
       union all
-      select tenant_id, task_id, null, null, 'task-state-changed', jsonb_build_object('from', old_state, 'to', new_state), 9223372036854775807
-      from moved where old_state <> new_state
-    ) all_drafts
+      -- The task's own row, last: it carries the number to count from, and the change of state where there is one.
+      select tenant_id, task_id, null, null, case when old_state <> new_state then 'task-state-changed' end,
+             jsonb_build_object('from', old_state, 'to', new_state), 9223372036854775807, trace_no
+      from moved
+    ) rows
   ),
-  counted as (select tenant_id, task_id, max(k) as k from numbered group by 1, 2),
   changed as (
     update baton.task_execution t set
-      pending_count = m.pending, ready_count = m.ready, dispatched_count = m.dispatched, backoff_count = m.backoff,
-      running_count = m.running, waiting_count = m.waiting, failed_count = m.failed, held_count = m.held,
-      planning_count = m.planning, evaluating_count = m.evaluating, completed_count = m.completed,
-      skipped_count = m.skipped, cancelled_count = m.cancelled, system_settled_count = m.system_settled,
+      pending_count = m.pending,
+      ready_count = m.ready,
+      dispatched_count = m.dispatched,
+      backoff_count = m.backoff,
+      running_count = m.running,
+      waiting_count = m.waiting,
+      failed_count = m.failed,
+      held_count = m.held,
+      planning_count = m.planning,
+      evaluating_count = m.evaluating,
+      completed_count = m.completed,
+      skipped_count = m.skipped,
+      cancelled_count = m.cancelled,
+      system_settled_count = m.system_settled,
       claimed_count = m.claimed,
       state = baton_v1.legal_task_move(m.old_state, m.new_state),
-      trace_no = t.trace_no + coalesce(c.k, 0),
-      settled_seq = t.settled_seq + coalesce(f.settled, 0),
-      input_tokens = t.input_tokens + coalesce(f.input_tokens, 0),
-      output_tokens = t.output_tokens + coalesce(f.output_tokens, 0),
-      cost_usd = case when f.cost_usd is null then t.cost_usd else coalesce(t.cost_usd, 0) + f.cost_usd end,
-      offline = t.offline or coalesce(f.offline, false),
-      revision_count = t.revision_count + coalesce(f.revision, 0),
-      result_expression = coalesce(f.result, t.result_expression),
-      estimated_duration_ms = coalesce(f.estimated_ms, t.estimated_duration_ms),
-      last_error = coalesce(f.error, t.last_error),
+      trace_no = t.trace_no + m.drafts + case when m.old_state <> m.new_state then 1 else 0 end,
+      settled_seq = t.settled_seq + m.settled,
+      input_tokens = t.input_tokens + m.input_tokens,
+      output_tokens = t.output_tokens + m.output_tokens,
+      cost_usd = case when m.cost_usd is null then t.cost_usd else coalesce(t.cost_usd, 0) + m.cost_usd end,
+      offline = t.offline or m.offline,
+      revision_count = t.revision_count + m.revision,
+      result_expression = coalesce(m.result, t.result_expression),
+      estimated_duration_ms = coalesce(m.estimated_ms, t.estimated_duration_ms),
+      last_error = coalesce(m.error, t.last_error),
       updated_at = p_now,
       started_at = case when t.started_at is null and m.running + m.completed + m.waiting > 0 then p_now else t.started_at end,
       finished_at = case when m.new_state not in ('completed', 'cancelled', 'failed') then null
                          when m.new_state = m.old_state then t.finished_at else p_now end
     from moved m
-    left join counted c using (tenant_id, task_id)
-    left join fact f using (tenant_id, task_id)
     where t.tenant_id = m.tenant_id and t.task_id = m.task_id
   ),
   written as (
     insert into baton.task_execution_trace (tenant_id, task_id, no, type, step_id, attempt_no, data, created_at)
-    select n.tenant_id, n.task_id, m.trace_no + n.k, n.type, n.step_id, n.attempt_no, n.data, p_now
-    from numbered n join moved m using (tenant_id, task_id)
+    select tenant_id, task_id, trace_no + k, type, step_id, attempt_no, data, p_now
+    from numbered where type is not null
     returning tenant_id, task_id, no, type, data
   ),
   checkpoints as (
@@ -157,7 +181,23 @@ begin
     select tenant_id, task_id, (data->>'checkpointId')::uuid, no, (data->>'settledNo')::int, (data->>'stepCount')::int, p_now
     from written where type = 'checkpoint-saved'
   )
-  -- A failure stops the running siblings. Rare, so the commit-time lock of NOTIFY does not matter.
-  select count(pg_notify('baton_stop', json_build_object('taskId', m.task_id, 'reason', 'failed')::text)) into v_stopped
-  from moved m where m.new_state = 'failed' and m.old_state <> 'failed' and m.running > 0;
+  select
+    -- A failure stops the running siblings. Rare, so the commit-time lock of NOTIFY does not matter.
+    count(case when new_state = 'failed' and old_state <> 'failed' and running > 0
+               then pg_notify('baton_stop', json_build_object('taskId', task_id, 'reason', 'failed')::text) end),
+    array_agg(row(tenant_id, task_id, null)::baton_v1.step_key) filter (where new_state in ('failed', 'paused') and ready + backoff + planning + evaluating > 0),
+    array_agg(row(tenant_id, task_id, null)::baton_v1.step_key) filter (where old_state in ('failed', 'paused') and new_state not in ('failed', 'paused', 'completed', 'cancelled'))
+  from moved into v_stopped, v_parked, v_freed;
+
+  -- What may not be claimed stands last in the order of dispatch, so that nobody passes over it again and again.
+  if v_parked is not null then
+    update baton.task_execution_step s set order_at = 'infinity'
+    from unnest(v_parked) k
+    where s.tenant_id = k.tenant_id and s.task_id = k.task_id and s.state = 'ready' and s.order_at <> 'infinity';
+  end if;
+  if v_freed is not null then
+    update baton.task_execution_step s set order_at = t.order_at
+    from unnest(v_freed) k join baton.task_execution t using (tenant_id, task_id)
+    where s.tenant_id = k.tenant_id and s.task_id = k.task_id and s.order_at = 'infinity';
+  end if;
 end $$;

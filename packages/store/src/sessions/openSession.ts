@@ -6,7 +6,8 @@
  *
  * 1. The thread counts monotonic time from when a beat was sent, never from when its reply came.
  * 2. When the lease cannot be renewed in time, `lost` aborts; nothing may be settled any more.
- * 3. When an attempt is past its deadline + 5 s while the main thread answers nothing, or when a lost
+ * 3. The thread knows the earliest deadline before the attempt that has it can block the main thread.
+ * 4. When an attempt is past its deadline + 5 s while the main thread answers nothing, or when a lost
  *    lease is not acknowledged, the thread ends the process with SIGKILL: it cannot abort the main one.
  */
 import { hostname } from "node:os";
@@ -54,10 +55,21 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     execArgv: [],
   });
   const post = (message: ToBeat): void => thread.postMessage(message);
-  // The main thread's sign of life, with what the thread must know to fence it.
-  const alive = setInterval(() => post({ alive: true, earliestDeadline: options.earliestDeadline?.() }), 500);
-  alive.unref();
   let closing = false;
+  let told: number | undefined;
+  // The main thread's sign of life, with what the thread must know to fence it.
+  const tellAlive = (): void => {
+    told = options.earliestDeadline?.();
+    post({ alive: true, earliestDeadline: told });
+  };
+  const alive = setInterval(tellAlive, 500);
+  alive.unref();
+  // A flush starts and ends hundreds of attempts in one turn of the loop: they are one message.
+  let isTelling = false;
+  const tellChange = (): void => {
+    isTelling = false;
+    if (!closing && options.earliestDeadline?.() !== told) tellAlive();
+  };
   const lose = (message: string): void => {
     if (closing || lost.signal.aborted) return;
     lost.abort(new BatonError("lease-lost", message));
@@ -75,6 +87,12 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
   return {
     sessionId,
     lost: lost.signal,
+    attemptsChanged: () => {
+      if (isTelling) return;
+      isTelling = true;
+      // Before any performer runs that could block: it is called in a later turn of the microtask queue.
+      queueMicrotask(tellChange);
+    },
     close: async () => {
       closing = true;
       clearInterval(alive);

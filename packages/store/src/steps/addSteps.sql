@@ -23,15 +23,6 @@ begin
       id uuid, key text, kind text, type text, description text, config jsonb, join_n int, refs text[], rank bigint,
       pool text, timeout_ms bigint, retry jsonb, on_exhausted text, parent uuid, item_index int, item jsonb, deps jsonb)
   ),
-  dependencies as (
-    select g.id, count(*) filter (where d.step is not null) as total,
-      count(*) filter (where x.state = 'completed') as satisfied,
-      count(*) filter (where x.state in ('skipped', 'cancelled')) as dead
-    from given g
-    left join lateral jsonb_to_recordset(g.deps) as d(step uuid, condition jsonb) on true
-    left join baton.task_execution_step x on x.tenant_id = p_tenant and x.task_id = p_task and x.step_id = d.step
-    group by g.id
-  ),
   inserted as (
     insert into baton.task_execution_step (
       tenant_id, task_id, step_id, key, position, kind, type, description, config, state, join_n,
@@ -48,7 +39,14 @@ begin
       g.timeout_ms, g.retry, g.on_exhausted, g.parent, g.item_index, g.item, p_now, p_now,
       case when g.parent is null
             and baton_v1.join_lost(g.join_n, (d.total - d.satisfied - d.dead)::int, d.satisfied::int, d.dead::int) then p_now end
-    from given g join dependencies d on d.id = g.id
+    from given g
+    -- Lateral, not a join of two sets: linear without a hash join.
+    cross join lateral (
+      select count(*) as total, count(*) filter (where x.state = 'completed') as satisfied,
+             count(*) filter (where x.state in ('skipped', 'cancelled')) as dead
+      from jsonb_to_recordset(g.deps) as e(step uuid, condition jsonb)
+      left join baton.task_execution_step x on x.tenant_id = p_tenant and x.task_id = p_task and x.step_id = e.step
+    ) d
     returning kind, state, on_exhausted
   )
   select array_agg(row(p_tenant, p_task, null, b, n)::baton_v1.move)

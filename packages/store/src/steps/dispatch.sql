@@ -31,7 +31,7 @@ begin
       select s.tenant_id, s.task_id, s.step_id
       from baton.task_execution_step s
       join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
-      where s.pool = p_pool and s.state = 'ready' and s.dispatched_at is null and s.available_at <= v_now
+      where s.pool = p_pool and s.state = 'ready' and s.dispatched_at is null and s.order_at < 'infinity' and s.available_at <= v_now
         and t.intent = 'none' and t.state not in ('failed', 'completed', 'cancelled')
         and (t.concurrency is null or t.running_count + t.dispatched_count < t.concurrency)
       order by s.order_at, s.rank desc
@@ -62,7 +62,9 @@ begin
     update baton.task_execution_step s set
       dispatched_at = case when c.live then v_now end,
       dispatch_no = s.dispatch_no + case when c.live then 1 else 0 end,
-      backing_off = s.backing_off and not c.live
+      backing_off = s.backing_off and not c.live,
+      -- Of a task that failed or was paused meanwhile: parked until it goes on.
+      order_at = case when c.live then s.order_at else 'infinity' end
     from candidate c
     where s.tenant_id = c.tenant_id and s.task_id = c.task_id and s.step_id = c.step_id and s.state = 'ready'
       and (c.again or (c.live and (c.allowed is null or c.nth <= c.allowed)))

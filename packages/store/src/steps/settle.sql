@@ -324,7 +324,7 @@ $$;
 create function baton_v1.choose_next(
   p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room int, p_now timestamptz,
   out continued baton_v1.step_key[], out moves baton_v1.move[], out wake_ups jsonb)
-language plpgsql
+language plpgsql set enable_hashjoin = on
 as $$
 declare
   v_going jsonb;
@@ -340,9 +340,12 @@ begin
     select s.pool, (
       select w.order_at from baton.task_execution_step w
       -- What this very call readied became available at p_now.
-      where w.pool = s.pool and w.state = 'ready' and w.dispatched_at is null and w.available_at < p_now
+      where w.pool = s.pool and w.state = 'ready' and w.dispatched_at is null and w.order_at < 'infinity' and w.available_at < p_now
       order by w.order_at limit 1) as order_at
-    from (select distinct s.pool from unnest(p_readied) r join baton.task_execution_step s using (tenant_id, task_id, step_id)) s
+    from (
+      select distinct s.pool from unnest(p_readied) r
+      cross join lateral (select pool from baton.task_execution_step s where s.tenant_id = r.tenant_id and s.task_id = r.task_id and s.step_id = r.step_id offset 0) s
+    ) s
   ),
   going as (
     select s.tenant_id, s.task_id, s.step_id, s.pool, s.kind, s.on_exhausted,
@@ -351,8 +354,9 @@ begin
       coalesce(f.free, 0) as free,
       case when t.concurrency is null then null else t.concurrency - (t.running_count + t.dispatched_count - coalesce(k.ended, 0)) end as allowed
     from unnest(p_readied) r
-    join baton.task_execution_step s using (tenant_id, task_id, step_id)
-    join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
+    -- Rows by primary key one by one; only the sets of this call are hashed against each other.
+    cross join lateral (select * from baton.task_execution_step s where s.tenant_id = r.tenant_id and s.task_id = r.task_id and s.step_id = r.step_id offset 0) s
+    cross join lateral (select * from baton.task_execution t where t.tenant_id = r.tenant_id and t.task_id = r.task_id offset 0) t
     left join tasks k on k.tenant_id = s.tenant_id and k.task_id = s.task_id
     left join slots f on f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.pool = s.pool
     left join oldest q on q.pool = s.pool
