@@ -11,6 +11,8 @@ import { expect, onTestFinished, vi } from "vitest";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 export const guard = { timeout: 120_000, interval: 50 };
+// Against a hang alone: a test starts up to ten processes, on machines that are busy with other suites.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 export interface Running {
   readonly child: ChildProcess;

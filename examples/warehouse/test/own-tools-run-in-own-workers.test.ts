@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished, vi } from "vitest";
 
+// Against a hang alone: every test starts a whole stack.
+vi.setConfig({ testTimeout: 240_000 });
+
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const root = here("../../..");
 
@@ -32,7 +35,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>>): 
 }
 
 async function says({ output }: Program, text: string): Promise<void> {
-  await vi.waitFor(() => expect(output()).toContain(text), { timeout: 50_000, interval: 50 });
+  await vi.waitFor(() => expect(output()).toContain(text), { timeout: 120_000, interval: 50 });
 }
 
 async function folder(): Promise<string> {

@@ -176,14 +176,14 @@ function printTimeline(tracker: Tracker, nameOf: (worker: string) => string, con
   console.data(console.paintData("dim", `attempts: ${counts.join(", ")}`));
 }
 
-function printModel(task: Task, { console, project }: Setting): void {
+function printModel(task: Task, { console, project, stack }: Setting): void {
   if (!task.offline) return;
   console.data(
     `\n${console.paintData("yellow", "[offline model]")} No language model took part: the offline model plans by rules and quotes.`,
   );
-  console.data(
-    `It waits ${latencyOf(project)} ms before each answer (BATON_OFFLINE_LATENCY_MS, models.offlineLatencyMs).`,
-  );
+  const setting = "BATON_OFFLINE_LATENCY_MS, models.offlineLatencyMs";
+  if (stack.attached) console.data(`What it waits before each answer is a setting of the running stack (${setting}).`);
+  else console.data(`It waits ${latencyOf(project)} ms before each answer (${setting}).`);
 }
 
 function printReport(task: Task, console: Console): void {

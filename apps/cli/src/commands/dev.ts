@@ -85,6 +85,12 @@ function overview(console: Console, project: Project, stack: LocalStack, dataDir
         ? "built-in ones; put your own into tools/ and start again"
         : `${shown(project.toolsFolder)}, read again when a file changes`,
     ],
+    [
+      "workspaces",
+      config.worker.workspaces.length > 0
+        ? config.worker.workspaces.join(", ")
+        : "any folder that you may read; worker.workspaces narrows it",
+    ],
     ["data", shown(dataDir)],
     ["logs", shown(stack.logFolder)],
   ];

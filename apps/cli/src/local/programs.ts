@@ -23,6 +23,8 @@ export interface ProgramsPlan {
   readonly apiKey: string;
   readonly databaseUrl: string;
   readonly toolsFolder: string | undefined;
+  /** The settings say which folders tasks may read. Otherwise any: who has the key is the user that it all runs as. */
+  readonly limitsWorkspaces: boolean;
   /** Every worker gets a working folder of its own below the data folder. */
   readonly separateFolders: boolean;
   readonly env: Readonly<Record<string, string>>;
@@ -32,8 +34,7 @@ export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildP
   const env = {
     // Saves a third of the processor time of a start: the stripped and compiled sources are kept.
     NODE_COMPILE_CACHE: join(plan.dataDir, "compile-cache"),
-    // Whoever has the key of a local stack is the user it runs as, and may read what it reads.
-    BATON_WORKSPACES: "/",
+    ...(!plan.limitsWorkspaces && { BATON_WORKSPACES: "/" }),
     ...plan.env,
     DATABASE_URL: plan.databaseUrl,
     ...(plan.toolsFolder !== undefined && { BATON_TOOLS: plan.toolsFolder }),

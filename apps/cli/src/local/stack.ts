@@ -71,8 +71,16 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     onChild: (event) => watch.observe(event),
     children: async (databaseUrl, stopping) => {
       await migrateFirst(databaseUrl, stopping);
-      const { folder: projectFolder, toolsFolder } = project;
-      return await stackPrograms({ ...options, projectFolder, toolsFolder, port, workerPorts, apiKey, databaseUrl });
+      return await stackPrograms({
+        ...options,
+        projectFolder: project.folder,
+        toolsFolder: project.toolsFolder,
+        limitsWorkspaces: project.config.worker.workspaces.length > 0,
+        port,
+        workerPorts,
+        apiKey,
+        databaseUrl,
+      });
     },
   });
   const { names, log } = watch;
