@@ -3,17 +3,20 @@
  *
  * 1. A lost session ends every attempt without settling; then a new one begins, in the same process.
  * 2. A wake-up that comes between two lives is dropped: the step is dispatched again by time.
- * 3. While it stops, nothing is claimed; what does not end within the grace is handed back.
+ * 3. A step that PostgreSQL counts to the session and that nobody here performs is given back within a minute.
+ * 4. While it stops, nothing is claimed; what does not end within the grace is handed back.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "@baton/config";
 import type { LogPort, MeterPort, QueueConsumer, Session, SessionOptions, WakeUp } from "@baton/core/ports";
 import { createExecutor } from "@baton/executor";
 import type { AttemptReport, Executor, Performers } from "@baton/executor";
+import { startReports } from "./report.ts";
 import type { FailPoints, PoolSlots, Runtime } from "./runtime.ts";
 
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
+const reportEveryMs = 30_000;
 
 export interface LivesOptions {
   readonly runtime: Runtime;
@@ -27,6 +30,8 @@ export interface LivesOptions {
   readonly session: Config["session"];
   readonly log: LogPort;
   readonly meter: MeterPort;
+  /** How often, and for attempts of which age, the process reports what it performs; default 30 s. */
+  readonly reportEveryMs?: number;
   readonly failPoint?: FailPoints;
 }
 
@@ -91,6 +96,7 @@ async function begin(options: LivesOptions): Promise<Life> {
 /** Resolves when the first life has begun and its consumers take wake-ups. */
 export async function startLives(options: LivesOptions): Promise<Lives> {
   const { runtime, pools, log, meter } = options;
+  const first = await begin(options);
   const consumers: PoolConsumer[] = [];
   const stopping = new AbortController();
   let life: Life | undefined;
@@ -136,8 +142,15 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
     else next.session.lost.addEventListener("abort", onLost, { once: true });
   }
 
+  const everyMs = options.reportEveryMs ?? reportEveryMs;
+  const current = () =>
+    life === undefined
+      ? undefined
+      : { sessionId: life.session.sessionId, performing: life.executor.attempts().map(({ ref }) => ref) };
+  const reports = startReports({ store: runtime.store, current, everyMs, ageMs: everyMs, log, meter });
+
   async function feed(): Promise<{ close(): Promise<void> }> {
-    const stops = await runtime.store.listenStops((signal) => life?.executor.stopTask(signal));
+    const stops = await runtime.store.listenStops((signal) => life?.executor.stopTask(signal), reports.now);
     const perform = async (wakeUp: WakeUp): Promise<void> => await life?.executor.performWakeUp(wakeUp);
     for (const { pool, slots } of pools) {
       const onError = (error: Error) => {
@@ -157,10 +170,11 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
     await renewing;
     await Promise.all(consumers.map(({ consumer }) => consumer.close(1_000)));
     await stops?.close();
+    await reports.stop();
     await life?.session.close();
   }
 
-  adopt(await begin(options));
+  adopt(first);
   const stops = await feed().catch(async (error: unknown) => {
     await stop(0);
     throw error;

@@ -6,7 +6,7 @@ import type { StepRef, TaskRef } from "@baton/core";
 import { layOutPlan, planSpec } from "@baton/core/plan";
 import type { SessionOptions } from "@baton/core/ports";
 import { taskSettings } from "@baton/core/task";
-import type { StepRow } from "@baton/store";
+import type { StepRow, Store } from "@baton/store";
 import { createTestDatabase } from "@baton/testing/databases";
 import { defineTool } from "@baton/tools";
 import type { Tool } from "@baton/tools";
@@ -20,7 +20,7 @@ export const pool = "default";
 export interface Installation {
   readonly logged: readonly { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
   openRuntime(options?: OpenOptions): Promise<Runtime>;
-  startLives(runtime: Runtime, role: SessionOptions["role"], changes?: Partial<Runtime>): Promise<Lives>;
+  startLives(runtime: Runtime, role: SessionOptions["role"], changes?: LivesChanges): Promise<Lives>;
   /** A task of one step that ends when `gate` opens. */
   createGated(runtime: Runtime, timeoutMs?: number): Promise<StepRef & TaskRef>;
   /** Opens the gate, for good. */
@@ -34,6 +34,11 @@ export interface Installation {
 export interface OpenOptions {
   readonly takesNow?: NonNullable<Parameters<typeof openRuntime>[0]["takesNow"]>;
   readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface LivesChanges {
+  readonly store?: Store;
+  readonly reportEveryMs?: number;
 }
 
 export async function openInstallation(postgresUrl: string, slots = 4): Promise<Installation> {
@@ -77,14 +82,15 @@ export async function openInstallation(postgresUrl: string, slots = 4): Promise<
       closers.push(() => runtime.close());
       return runtime;
     },
-    async startLives(runtime, role, changes = {}) {
+    async startLives(runtime, role, { store = runtime.store, reportEveryMs = 30_000 } = {}) {
       const lives = await startLives({
-        runtime: { ...runtime, ...changes },
+        runtime: { ...runtime, store },
         role,
         version: "0.0.0-test",
         pools: [{ pool, slots }],
         toolNames: [gated.name],
         session: configOf().session,
+        reportEveryMs,
         log,
         meter,
       });

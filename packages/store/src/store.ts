@@ -9,7 +9,7 @@
  * 2. Engine verbs run as baton_engine, client verbs as baton_api with one tenant.
  * 3. What a verb leaves to do (wake-ups) is handed over after the commit, never before.
  */
-import { BatonError, type TaskRef } from "@baton/core";
+import { BatonError, type StepRef, type TaskRef } from "@baton/core";
 import type {
   EngineStore,
   HousekeepingStore,
@@ -31,6 +31,7 @@ import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/apiK
 import { createPostgresLimiter } from "./limits/limiter.ts";
 import { createLiveStore, type LiveStore } from "./live/liveStore.ts";
 import { openSession } from "./sessions/openSession.ts";
+import { releaseOrphans } from "./sessions/releaseOrphans.ts";
 import { createAttempts, type WakeUpsByPool, type WireWakeUp, wakeUpsByPool } from "./steps/attempts.ts";
 import { listTaskSteps } from "./steps/listTaskSteps.ts";
 import { itemOutputs, readOutput, settledOutputs } from "./steps/outputs.ts";
@@ -64,8 +65,13 @@ export interface Store extends EngineStore, HousekeepingStore, ClientStore {
       readonly onStop?: (signal: StopSignal) => void;
     },
   ): Promise<Session>;
-  /** Stops announced by NOTIFY; the beat's reply repeats what a lost connection missed. */
-  listenStops(onStop: (signal: StopSignal) => void): Promise<{ close(): Promise<void> }>;
+  /** Stops announced by NOTIFY; the beat's reply repeats what a lost connection missed, `onBack` says that it was lost. */
+  listenStops(onStop: (signal: StopSignal) => void, onBack?: () => void): Promise<{ close(): Promise<void> }>;
+  /**
+   * Gives back the steps that run under the session for longer than `olderThanMs` and are not among those it
+   * performs; resolves to how many.
+   */
+  releaseOrphans(sessionId: string, performing: readonly StepRef[], olderThanMs: number): Promise<number>;
   readonly live: LiveStore;
   readonly limiter: RateLimiter;
   /** Resolves when nothing is queued or in flight. */
@@ -231,13 +237,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         },
       };
     },
-    listenStops: async (onStop) => {
+    releaseOrphans: (sessionId, performing, olderThanMs) =>
+      releaseOrphans(connections, sessionId, performing, olderThanMs),
+    listenStops: async (onStop, onBack = () => undefined) => {
       stopListeners.add(onStop);
       // What is missed while the connection is away comes with the next beat.
       const subscription = await listener.listen("baton_stop", {
         onPayload: (payload) => onStop(JSON.parse(payload) as StopSignal),
         onLost: () => undefined,
-        onBack: () => undefined,
+        onBack,
       });
       return {
         close: async () => {

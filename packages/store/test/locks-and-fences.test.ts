@@ -29,7 +29,7 @@ const deadlocks = async (): Promise<number> => {
 };
 
 describe("eight connections", () => {
-  it("claim, settle, cancel, pause, dispatch and reap the same tasks without one deadlock, and every counter stays true", async () => {
+  it("claim, settle, cancel, pause, dispatch, release and reap the same tasks without one deadlock, and every counter stays true", async () => {
     const stores: OpenedStore[] = [];
     for (let index = 0; index < 8; index++) stores.push(await bench.open());
     const tasks: { ref: { tenantId: string; taskId: string }; ids: string[] }[] = [];
@@ -40,7 +40,7 @@ describe("eight connections", () => {
       tasks.push({ ref: await createTask(bench.store, steps), ids });
     }
     const queue = tasks.flatMap(({ ref, ids }) => ids.map((id) => ({ ref, id })));
-    const perform = async ({ store }: OpenedStore, salt: number): Promise<void> => {
+    const perform = async ({ store, session }: OpenedStore, salt: number): Promise<void> => {
       for (let round = 0; round < 12; round++) {
         const picked = queue.filter((_, index) => (index * 7 + round + salt) % 5 === 0);
         const claims = await Promise.all(picked.map(({ ref, id }) => store.claimStep(wakeUpOf(ref, id))));
@@ -59,6 +59,7 @@ describe("eight connections", () => {
         );
         await store.dispatchSteps({ pool: "default", room: 50, queueWaiting: 0 });
         await store.reapSessions();
+        await store.releaseOrphans(session.sessionId, [], 0);
         const { ref } = tasks[(round + salt) % tasks.length] as (typeof tasks)[number];
         if (round % 4 === 1) await store.pauseTask(ref);
         if (round % 4 === 2) await store.resumeTask(ref);
@@ -294,5 +295,37 @@ describe("a lost wake-up", () => {
       "older-long",
       "older-short",
     ]);
+  });
+});
+
+describe("an orphan, which its session was given and never learned of", () => {
+  it("is released without counting against the step; what is performed, young or another session's stays", async () => {
+    const { store, session, admin } = bench;
+    const other = await bench.open();
+    const ids = { orphan: newId(), performed: newId(), young: newId(), foreign: newId() };
+    const ref = await createTask(
+      store,
+      Object.entries(ids).map(([key, id]) => step(key, id)),
+    );
+    for (const id of [ids.orphan, ids.performed, ids.young]) await claim(store, ref, id);
+    await claim(other.store, ref, ids.foreign);
+    await admin.query(
+      "update baton.task_execution_step set started_at = started_at - interval '31 s' where task_id = $1 and key <> 'young'",
+      [ref.taskId],
+    );
+    const performing = [{ ...ref, stepId: ids.performed }];
+    expect(await store.releaseOrphans(session.sessionId, performing, 30_000)).toBe(1);
+    expect(await store.releaseOrphans(session.sessionId, performing, 30_000)).toBe(0);
+    expect(await statesOf(store, ref)).toEqual({
+      orphan: "ready",
+      performed: "running",
+      young: "running",
+      foreign: "running",
+    });
+    const traces = await store.listTaskTraces(ref, { limit: 1, newestFirst: true });
+    expect(traces).toMatchObject([{ type: "step-released", stepId: ids.orphan, data: { reason: "orphan" } }]);
+    const again = await claim(other.store, ref, ids.orphan);
+    expect(again).toMatchObject({ attemptNo: 2, failureCount: 0, crashCount: 0 });
+    await store.cancelTask(ref, {});
   });
 });

@@ -30,6 +30,7 @@ const verbFiles = [
   "../steps/settle.sql",
   "../steps/dispatch.sql",
   "../sessions/sessions.sql",
+  "../sessions/releaseOrphans.sql",
   "../tasks/createTask.sql",
   "../tasks/intents.sql",
   "../checkpoints/saveCheckpoint.sql",

@@ -45,7 +45,9 @@ begin
       select count(*) as total, count(*) filter (where x.state = 'completed') as satisfied,
              count(*) filter (where x.state in ('skipped', 'cancelled')) as dead
       from jsonb_to_recordset(g.deps) as e(step uuid, condition jsonb)
-      left join baton.task_execution_step x on x.tenant_id = p_tenant and x.task_id = p_task and x.step_id = e.step
+      left join lateral (
+        select f.state from baton.task_execution_step f
+        where f.tenant_id = p_tenant and f.task_id = p_task and f.step_id = e.step offset 0) x on true
     ) d
     returning kind, state, on_exhausted
   )
@@ -58,7 +60,9 @@ begin
     case when x.position >= v_first then 'open' when x.state = 'completed' then 'satisfied' when x.state in ('skipped', 'cancelled') then 'dead' else 'open' end
   from jsonb_to_recordset(p_steps) as g(id uuid, deps jsonb)
   cross join lateral jsonb_to_recordset(g.deps) as d(step uuid, condition jsonb)
-  join baton.task_execution_step x on x.tenant_id = p_tenant and x.task_id = p_task and x.step_id = d.step;
+  cross join lateral (
+    select f.position, f.state from baton.task_execution_step f
+    where f.tenant_id = p_tenant and f.task_id = p_task and f.step_id = d.step offset 0) x;
 
   select array_agg(row(p_tenant, p_task, null, null, 'steps-added', jsonb_build_object('reason', p_reason, 'steps', steps))::baton_v1.draft order by chunk)
   from (

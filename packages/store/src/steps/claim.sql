@@ -65,10 +65,14 @@ as $$
                    select e.from_step_id as step_id from baton.task_execution_step_edge e
                    where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.to_step_id = s.step_id
                    union
-                   select r.step_id from baton.task_execution_step r
-                   where r.tenant_id = s.tenant_id and r.task_id = s.task_id and r.key = any (s.reference_keys)
+                   select r.step_id from unnest(s.reference_keys) as name
+                   cross join lateral (
+                     select f.step_id from baton.task_execution_step f
+                     where f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.key = name offset 0) r
                  ) x
-                 join baton.task_execution_step d on d.tenant_id = s.tenant_id and d.task_id = s.task_id and d.step_id = x.step_id
+                 cross join lateral (
+                   select * from baton.task_execution_step f
+                   where f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.step_id = x.step_id offset 0) d
                ) i),
     'task', jsonb_build_object('kind', t.kind, 'goal', t.goal, 'input', t.input, 'settings', t.settings, 'threadId', t.thread_id,
                                'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count))), '[]')

@@ -70,10 +70,12 @@ begin
         v_moves := v_moves || v_added.moves;
         v_drafts := v_drafts || v_added.drafts;
         v_readied := v_readied || array(
-          select row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key
-          from baton.task_execution_step s
-          join jsonb_to_recordset(v_step.adds) as g(id uuid) on g.id = s.step_id
-          where s.tenant_id = v_step.tenant_id and s.task_id = v_step.task_id and s.state = 'ready');
+          select row(v_step.tenant_id, v_step.task_id, g.id)::baton_v1.step_key
+          from jsonb_to_recordset(v_step.adds) as g(id uuid)
+          cross join lateral (
+            select s.state from baton.task_execution_step s
+            where s.tenant_id = v_step.tenant_id and s.task_id = v_step.task_id and s.step_id = g.id offset 0) s
+          where s.state = 'ready');
         if v_step.outcome = 'deferred' then
           perform baton_v1.wait_for_added(row(v_step.tenant_id, v_step.task_id, v_step.step_id)::baton_v1.step_key, v_step.adds);
         end if;
