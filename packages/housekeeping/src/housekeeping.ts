@@ -97,11 +97,14 @@ async function measure(
   { store, queue, meter }: HousekeepingOptions,
   pumps: ReadonlyMap<string, Pump>,
 ): Promise<number> {
+  const liveSlots = new Map((await store.liveSlots()).map(({ pool, slots }) => [pool, slots]));
   const backlog = new Map((await store.backlog()).map((row) => [row.pool, row]));
   for (const [pool, pump] of pumps) {
+    pump.sawSlots(liveSlots.get(pool) ?? 0);
     const row = backlog.get(pool);
     if (row !== undefined && row.ready + row.running > 0) pump.sawWork();
     const { waiting, active } = await queue.depth(pool);
+    meter.gauge("baton_live_slots", liveSlots.get(pool) ?? 0, { pool });
     meter.gauge("baton_backlog_ready", row?.ready ?? 0, { pool });
     meter.gauge("baton_backlog_running", row?.running ?? 0, { pool });
     meter.gauge("baton_backlog_oldest_ready_ms", row?.oldestReadyMs ?? 0, { pool });

@@ -1,8 +1,9 @@
 /**
  * The dispatch pump of one pool: ready steps in PostgreSQL become wake-ups on the queue.
  *
- * 1. The queue holds at most a window of wake-ups: 4 × the pool's slots, at least 256. What is ready beyond
- *    it stays in PostgreSQL, where order can still change.
+ * 1. The queue holds at most a window of wake-ups: 4 × the slots that all live sessions give to the pool, at least
+ *    256: the queue is everybody's, and a small process pumps for large ones too. What is ready beyond the window
+ *    stays in PostgreSQL, where order can still change.
  * 2. Steps are marked dispatched before the queue is written: when that write fails, time dispatches them again.
  * 3. While there is work, also work that only waits for a backoff, the pump looks every 250 ms.
  */
@@ -18,7 +19,7 @@ export interface PumpParts {
   readonly store: Pick<HousekeepingStore, "dispatchSteps">;
   readonly queue: Pick<QueuePort, "depth" | "enqueue">;
   readonly pool: string;
-  /** Slots that this process gives to the pool. */
+  /** Slots that this process gives to the pool: what is known of the installation before anything is heard of it. */
   readonly slots: number;
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
@@ -30,6 +31,8 @@ export interface PumpParts {
 export interface Pump {
   /** Wake-ups that the queue may still take, as the pump last saw it. */
   readonly room: number;
+  /** The slots that all live sessions give to the pool. */
+  sawSlots(count: number): void;
   /** Others have put wake-ups on the queue. */
   took(count: number): void;
   /** There is work: somebody settled a step, or steps are ready though not due. */
@@ -39,7 +42,8 @@ export interface Pump {
 }
 
 export function createPump({ store, queue, pool, slots, monotonic, failPoint, onDispatched }: PumpParts): Pump {
-  const window = Math.max(smallestWindow, 4 * slots);
+  const windowOf = (count: number) => Math.max(smallestWindow, 4 * count);
+  let window = windowOf(slots);
   let room = window;
   let workedAt = Number.NEGATIVE_INFINITY;
   const sawWork = () => {
@@ -48,6 +52,10 @@ export function createPump({ store, queue, pool, slots, monotonic, failPoint, on
   return {
     get room() {
       return room;
+    },
+    sawSlots(count) {
+      // A session of this process may be between two lives.
+      window = windowOf(Math.max(count, slots));
     },
     took(count) {
       room = Math.max(0, room - count);

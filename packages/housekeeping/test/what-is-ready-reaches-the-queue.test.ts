@@ -87,6 +87,27 @@ const begin = (more: Partial<HousekeepingOptions> = {}) =>
     ...more,
   });
 
+/** A session of another process. */
+async function openAnother(pools: readonly string[], slots: number): Promise<{ close(): Promise<void> }> {
+  const onError = () => undefined;
+  const other = await openStore({
+    url: database.url,
+    applicationName: "another",
+    newId,
+    onError,
+    onWakeUps: () => undefined,
+    maxConnections: 2,
+  });
+  const options = { tools: [], version: "t", role: "worker", beatMs: 60_000, leaseMs: 600_000 } as const;
+  const session = await other.openSession({ ...options, pools, slots });
+  return {
+    async close() {
+      await session.close();
+      await other.close();
+    },
+  };
+}
+
 const pumpOf = (more: Partial<Parameters<typeof createPump>[0]> = {}) =>
   createPump({
     store,
@@ -124,6 +145,22 @@ describe("the pump", () => {
     expect(pump.room).toBe(0);
     expect(await pump.round(new AbortController().signal)).toBe(250);
     expect((await queue.depth("default")).waiting).toBe(smallestWindow);
+  });
+
+  test("has a window for the slots of all live sessions of its pool, as housekeeping tells it", async () => {
+    await createTask(700);
+    const opened = await Promise.all([openAnother(["default"], 100), openAnother(["default", "b"], 50)]);
+    opened.push(await openAnother(["b"], 1_000));
+    const house = begin();
+    await expect.poll(async () => (await queue.depth("default")).waiting, { timeout: 20_000 }).toBe(600);
+    await house.stop();
+    expect(samples.get("baton_live_slots")).toBe(150);
+    await opened[0]?.close();
+    expect(await store.liveSlots()).toEqual([
+      { pool: "b", slots: 1_050 },
+      { pool: "default", slots: 50 },
+    ]);
+    for (const each of opened.slice(1)) await each.close();
   });
 
   test("looks often while there is work and seldom when there is none", async () => {

@@ -30,6 +30,7 @@ import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/apiKeys.ts";
 import { createPostgresLimiter } from "./limits/limiter.ts";
 import { createLiveStore, type LiveStore } from "./live/liveStore.ts";
+import { liveSlots } from "./sessions/liveSlots.ts";
 import { openSession } from "./sessions/openSession.ts";
 import { releaseOrphans } from "./sessions/releaseOrphans.ts";
 import { createAttempts, type WakeUpsByPool, type WireWakeUp, wakeUpsByPool } from "./steps/attempts.ts";
@@ -151,6 +152,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return rows[0]?.reaped ?? { sessions: 0, steps: 0, deadLetters: 0 };
     },
     prune: (ages) => asEngine((db) => prune(db, ages)),
+    liveSlots: () => asEngine(liveSlots),
     backlog: () => asEngine(backlog),
 
     // clients

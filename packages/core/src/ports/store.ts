@@ -254,6 +254,8 @@ export interface HousekeepingStore {
     readonly sessionsMs: number;
     readonly liveMs: number;
   }): Promise<{ readonly tasks: number }>;
+  /** Slots of the live sessions that serve a pool, over the whole installation. */
+  liveSlots(): Promise<readonly { readonly pool: string; readonly slots: number }[]>;
   /** Ready or running steps per pool, for scaling and metrics. */
   backlog(): Promise<
     readonly {
