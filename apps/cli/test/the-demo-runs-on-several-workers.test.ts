@@ -91,6 +91,17 @@ describe("baton demo", () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 
+  it("runs twice at once, on two data folders", async () => {
+    const cwd = await temporaryFolder();
+    await plantFiles(join(cwd, "notes"), 8);
+    const both = [baton(["demo", "notes"], { cwd }), baton(["demo", "notes"], { cwd })];
+    for (const demo of both) {
+      expect(await demo.ended, demo.stderr).toBe(0);
+      expectReport(demo, cwd);
+    }
+    for (const name of ["demo", "demo-2"]) expect(existsSync(join(cwd, ".baton", name, "postgres"))).toBe(true);
+  });
+
   it("leaves nothing when it is interrupted", async () => {
     const cwd = await temporaryFolder();
     await plantFiles(join(cwd, "notes"), 8);

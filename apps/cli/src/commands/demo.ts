@@ -12,7 +12,7 @@ import { connectTo, demoFolder } from "../connection/connection.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Console } from "../console/console.ts";
 import { openConsole } from "../console/console.ts";
-import { bytes, duration, fit, printable } from "../console/text.ts";
+import { bytes, duration, fit, printable, wrap } from "../console/text.ts";
 import { CommandFailure, exits } from "../failure.ts";
 import { callersFolder, callersPath, openProject } from "../local/project.ts";
 import type { Project } from "../local/project.ts";
@@ -50,24 +50,7 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
   const console = openConsole({ always: true });
   const project = openProject();
   const material = materialOf(project, folder ?? options.dir);
-  const dataDir = await demoData(project, options.data);
-  console.progress(
-    console.paint("dim", `starting PostgreSQL, the api and ${options.workers} workers below ${dataDir} …`),
-  );
-  const stack = await startLocalStack({
-    project,
-    dataDir,
-    console,
-    workers: options.workers,
-    port: 0,
-    separateFolders: true,
-    env: {
-      DISABLE_TASK_WORKER: "0",
-      BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)),
-      BATON_CONCURRENCY: process.env["BATON_CONCURRENCY"] ?? slotsPerWorker,
-    },
-    verbose: options.verbose === true,
-  });
+  const stack = await startDemoStack(project, options, console);
   using interrupt = onInterrupt();
   try {
     console.progress(console.paint("dim", `up after ${duration(performance.now() - startedAt)} at ${stack.apiUrl}`));
@@ -82,6 +65,31 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
     return exits.interrupted;
   } finally {
     await stack.stop();
+  }
+}
+
+/** Two demos that start at once take two data folders; with --data the stack that runs there is used. */
+async function startDemoStack(project: Project, options: DemoOptions, console: Console): Promise<LocalStack> {
+  for (;;) {
+    const dataDir = await demoData(project, options.data);
+    console.progress(
+      console.paint("dim", `starting PostgreSQL, the api and ${options.workers} workers below ${dataDir} …`),
+    );
+    const stack = await startLocalStack({
+      project,
+      dataDir,
+      console,
+      workers: options.workers,
+      port: 0,
+      separateFolders: true,
+      env: {
+        DISABLE_TASK_WORKER: "0",
+        BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)),
+        BATON_CONCURRENCY: process.env["BATON_CONCURRENCY"] ?? slotsPerWorker,
+      },
+      verbose: options.verbose === true,
+    });
+    if (!stack.attached || options.data !== undefined) return stack;
   }
 }
 
@@ -178,12 +186,15 @@ function printTimeline(tracker: Tracker, nameOf: (worker: string) => string, con
 
 function printModel(task: Task, { console, project, stack }: Setting): void {
   if (!task.offline) return;
-  console.data(
-    `\n${console.paintData("yellow", "[offline model]")} No language model took part: the offline model plans by rules and quotes.`,
-  );
   const setting = "BATON_OFFLINE_LATENCY_MS, models.offlineLatencyMs";
-  if (stack.attached) console.data(`What it waits before each answer is a setting of the running stack (${setting}).`);
-  else console.data(`It waits ${latencyOf(project)} ms before each answer (${setting}).`);
+  const pause = stack.attached
+    ? `What it waits before each answer is a setting of the running stack (${setting}).`
+    : `It waits ${latencyOf(project)} ms before each answer (${setting}).`;
+  const columns = console.columns - 1;
+  console.data(
+    `\n${console.paintData("yellow", "[offline model]")} No language model took part: rules plan and quote.`,
+  );
+  console.data(wrap(pause, columns));
 }
 
 function printReport(task: Task, console: Console): void {

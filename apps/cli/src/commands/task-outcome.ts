@@ -13,7 +13,7 @@ export function exitCodeOfTask(task: Task): number {
 
 /** On standard error: how it ended, after what time, at what cost, and what to do about a failure. */
 export function explainEnd(task: Task, console: Console): void {
-  const label = task.offline ? "  [offline model: rules, no language model]" : "";
+  const label = task.offline ? "  [offline model]" : "";
   const summary = `${figures(task)}${label}`;
   if (task.state === "completed") {
     console.progress(`${console.paint("green", "completed")} ${summary}`);

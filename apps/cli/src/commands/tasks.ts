@@ -57,7 +57,7 @@ function printTask(task: Task, tracker: Tracker, console: Console): void {
   const columns = console.columns - 1;
   console.data(`${task.id}  ${stateText(task, console).trim()}  ${task.progress} %`);
   console.data(fit(oneLine(task.goal), columns));
-  if (task.offline) console.data("[offline model: rules, no language model]");
+  if (task.offline) console.data("[offline model] No language model took part.");
   if (task.lastError !== undefined)
     console.data(fit(`${task.lastError.code}: ${oneLine(task.lastError.message)}`, columns));
   const steps = planSteps(tracker);
