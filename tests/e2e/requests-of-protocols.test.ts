@@ -27,7 +27,9 @@ onEachBackend("chat and orchestrate", (backend) => {
   let stack: Stack;
   beforeAll(async () => {
     model = await startScriptedModel();
-    stack = await startStack({ backend, workers: 1, env: model.env });
+    // A beat so rare that a cancel has to reach the worker by its own way.
+    const rare = { BATON_BEAT_MS: "20000", BATON_LEASE_MS: "60000" };
+    stack = await startStack({ backend, workers: 1, env: { ...model.env, ...rare } });
   });
   afterAll(async () => {
     await stack?.stop();
