@@ -66,6 +66,9 @@ function failureOf(source: string, error: unknown, pointer: string | undefined):
   if (error instanceof RangeError) {
     return invalidExpression(source, "its values are too large or nested too deeply", where);
   }
+  if (error instanceof TypeError) {
+    return invalidExpression(source, "its values are of kinds that do not go together", where);
+  }
   return error instanceof Error ? error : new Error(String(error), { cause: error });
 }
 

@@ -60,8 +60,9 @@ function createLanguage(): Environment {
   for (const name of scopeVariables) language.registerVariable(name, "dyn");
   for (const [operator, apply] of Object.entries(arithmetic)) {
     const mixed = (left: number | bigint, right: number | bigint): number => apply(Number(left), Number(right));
-    language.registerOperator(`double ${operator} int`, mixed);
-    language.registerOperator(`int ${operator} double`, mixed);
+    // The result's type is named: by default it would be the left one, and `3 - index` an int that holds a double.
+    language.registerOperator(`double ${operator} int: double`, mixed);
+    language.registerOperator(`int ${operator} double: double`, mixed);
   }
   language.registerOperator("double % double", arithmetic["%"]);
   const sync = { async: false };
