@@ -202,7 +202,6 @@ create table baton.task_execution_step (
   created_at timestamptz not null,
   started_at timestamptz,
   finished_at timestamptz,
-  primary key (tenant_id, task_id, step_id),
   foreign key (tenant_id, task_id) references baton.task_execution on delete cascade,
   constraint step_state_known check (state in ('pending', 'ready', 'running', 'waiting', 'failed', 'completed', 'skipped', 'cancelled')),
   constraint step_kind_known check (kind in ('user', 'plan', 'evaluate', 'reply', 'summary')),
@@ -216,9 +215,13 @@ create table baton.task_execution_step (
   constraint step_dependencies_not_negative check (least(deps_open, deps_satisfied, deps_dead) >= 0),
   constraint step_item_has_index check ((parent_step_id is null) = (item_index is null))
 ) with (fillfactor = 70);
-create unique index step_key on baton.task_execution_step (tenant_id, task_id, key);
+-- Without statistics, as on a fresh installation, every index that begins with (tenant_id, task_id) costs the
+-- planner the same, and the one created last is taken (docs/decisions/0007). So what is looked up by a full key
+-- begins with what tells it apart, and comes after the index that lists a task's steps.
 create unique index step_position on baton.task_execution_step (tenant_id, task_id, position);
 create index step_items on baton.task_execution_step (tenant_id, task_id, parent_step_id, item_index) where parent_step_id is not null;
+create unique index step_key on baton.task_execution_step (key, task_id, tenant_id);
+alter table baton.task_execution_step add primary key (step_id, task_id, tenant_id);
 create index step_to_dispatch on baton.task_execution_step (pool, order_at, rank desc) where state = 'ready' and dispatched_at is null;
 create index step_dispatched on baton.task_execution_step (pool, dispatched_at) where state = 'ready' and dispatched_at is not null;
 create index step_running on baton.task_execution_step (session_id) where state = 'running';
@@ -231,11 +234,11 @@ create table baton.task_execution_step_edge (
   condition jsonb,
   verdict text not null default 'open',
   primary key (tenant_id, task_id, from_step_id, to_step_id),
-  foreign key (tenant_id, task_id, from_step_id) references baton.task_execution_step on delete cascade,
-  foreign key (tenant_id, task_id, to_step_id) references baton.task_execution_step on delete cascade,
+  foreign key (tenant_id, task_id, from_step_id) references baton.task_execution_step (tenant_id, task_id, step_id) on delete cascade,
+  foreign key (tenant_id, task_id, to_step_id) references baton.task_execution_step (tenant_id, task_id, step_id) on delete cascade,
   constraint edge_verdict_known check (verdict in ('open', 'satisfied', 'dead'))
 ) with (fillfactor = 70);
-create index edge_to on baton.task_execution_step_edge (tenant_id, task_id, to_step_id);
+create index edge_to on baton.task_execution_step_edge (to_step_id, task_id, tenant_id);
 
 create table baton.task_execution_trace (
   tenant_id uuid not null,
@@ -279,7 +282,7 @@ create table baton.artifact (
   primary key (tenant_id, task_id, artifact_id),
   foreign key (tenant_id, task_id) references baton.task_execution on delete cascade,
   foreign key (tenant_id, task_id, blob_id) references baton.blob on delete cascade,
-  foreign key (tenant_id, task_id, step_id) references baton.task_execution_step on delete cascade
+  foreign key (tenant_id, task_id, step_id) references baton.task_execution_step (tenant_id, task_id, step_id) on delete cascade
 );
 -- Writing the same content under the same name again, on another attempt, is the same artifact.
 create unique index artifact_content on baton.artifact (tenant_id, task_id, step_id, name, sha256);
@@ -302,7 +305,7 @@ create table baton.effect (
   created_at timestamptz not null,
   finished_at timestamptz,
   primary key (tenant_id, task_id, step_id, call_no),
-  foreign key (tenant_id, task_id, step_id) references baton.task_execution_step on delete cascade,
+  foreign key (tenant_id, task_id, step_id) references baton.task_execution_step (tenant_id, task_id, step_id) on delete cascade,
   constraint effect_known check (effect in ('read', 'idempotent', 'write', 'irreversible')),
   constraint effect_state_known check (state in ('intent', 'succeeded', 'refused', 'unknown')),
   constraint effect_end_has_result check ((state in ('succeeded', 'refused')) = (result is not null))

@@ -373,7 +373,7 @@ create table baton.task_execution_step (
   created_at timestamp with time zone not null,
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
-  constraint task_execution_step_pkey PRIMARY KEY (tenant_id, task_id, step_id),
+  constraint task_execution_step_pkey PRIMARY KEY (step_id, task_id, tenant_id),
   constraint task_execution_step_tenant_id_task_id_fkey FOREIGN KEY (tenant_id, task_id) REFERENCES baton.task_execution(tenant_id, task_id) ON DELETE CASCADE,
   constraint step_backoff_is_ready CHECK (((NOT backing_off) OR (state = 'ready'::text))),
   constraint step_dependencies_not_negative CHECK ((LEAST(deps_open, deps_satisfied, deps_dead) >= 0)),
@@ -389,7 +389,7 @@ create table baton.task_execution_step (
 ) with (fillfactor=70);
 CREATE INDEX step_dispatched ON baton.task_execution_step USING btree (pool, dispatched_at) WHERE ((state = 'ready'::text) AND (dispatched_at IS NOT NULL));
 CREATE INDEX step_items ON baton.task_execution_step USING btree (tenant_id, task_id, parent_step_id, item_index) WHERE (parent_step_id IS NOT NULL);
-CREATE UNIQUE INDEX step_key ON baton.task_execution_step USING btree (tenant_id, task_id, key);
+CREATE UNIQUE INDEX step_key ON baton.task_execution_step USING btree (key, task_id, tenant_id);
 CREATE UNIQUE INDEX step_position ON baton.task_execution_step USING btree (tenant_id, task_id, "position");
 CREATE INDEX step_running ON baton.task_execution_step USING btree (session_id) WHERE (state = 'running'::text);
 CREATE INDEX step_to_dispatch ON baton.task_execution_step USING btree (pool, order_at, rank DESC) WHERE ((state = 'ready'::text) AND (dispatched_at IS NULL));
@@ -412,7 +412,7 @@ create table baton.task_execution_step_edge (
   constraint task_execution_step_edge_tenant_id_task_id_to_step_id_fkey FOREIGN KEY (tenant_id, task_id, to_step_id) REFERENCES baton.task_execution_step(tenant_id, task_id, step_id) ON DELETE CASCADE,
   constraint edge_verdict_known CHECK ((verdict = ANY (ARRAY['open'::text, 'satisfied'::text, 'dead'::text])))
 ) with (fillfactor=70);
-CREATE INDEX edge_to ON baton.task_execution_step_edge USING btree (tenant_id, task_id, to_step_id);
+CREATE INDEX edge_to ON baton.task_execution_step_edge USING btree (to_step_id, task_id, tenant_id);
 alter table baton.task_execution_step_edge enable row level security;
 alter table baton.task_execution_step_edge force row level security;
 create policy engine on baton.task_execution_step_edge for all to baton_engine using (true) with check (true);
@@ -503,7 +503,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.add_evaluations(p_tasks baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 1c909a8e333e5d66aa8e5cfd26a16e9e4cbc12c7a801c03d52c41b3f63439805
 -- function baton_v1.add_steps(p_tenant uuid, p_task uuid, p_steps jsonb, p_reason text, p_item_concurrency integer, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[])
---   returns record; plpgsql volatile; body sha256 f39ae09f89edfaede2c357d966b2d091f60a40975594d9138fabe1d73b514327
+--   returns record; plpgsql volatile; body sha256 b94765f58801b3054c93eb47051241d2401a73979188b4a31543ec344cc37178
 -- function baton_v1.advance_maps(p_parents baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 01fde7e6db198ae3bd4dc935004f199844e01e32d32ae49b1ca48cd8e3e308ab
 -- function baton_v1.append_live(p_topics text[], p_payloads text[])
@@ -511,9 +511,9 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.append_replies(p_ok baton_v1.settling[], p_now timestamp with time zone)
 --   returns void; sql volatile; body sha256 2cd36f7398634472cac8fac1546cf52ae2d6a08e293e544795644e52075475c7
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
---   returns void; plpgsql volatile; body sha256 1b7dfaec0f871d32cfec2e245b1dd0fbc2479a9ce5eb1be2b9ed785213ae78a4
+--   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
 -- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
---   returns jsonb; sql stable; body sha256 2b80540fe629dcb0e36b46602c1c70d1cdd6bd56bf37da39143960a5ec6c9d34
+--   returns jsonb; sql stable; body sha256 1b49c347a9f765fc87bacb0d5aa47d248dbb553adadac9e8b3f77083e5b00885
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
@@ -523,13 +523,13 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.checkpoint_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql volatile; body sha256 90c5a3c416da61f8a11bd5eb9ac7f4d248cad809a6b6aeebd1dcb74ded2b8a54
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
---   returns record; plpgsql volatile; body sha256 73e1d22c85d75165caf74183aaa21a29b135b60b4e8db739aa4b8bf921b26138
+--   returns record; plpgsql volatile set enable_hashjoin=on; body sha256 afe3a435a98ab18b5a4ef3e0335f33dbb1e757dcb264d5afa2e9faa71f86ebe3
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
---   returns jsonb; plpgsql volatile; body sha256 5540063e75bc7462fa5b09aa473e5fd94867f8b5bebaed31f7fe0edd715957c8
+--   returns jsonb; plpgsql volatile; body sha256 5b85db180e59be289bd2853887ddbb54ee97d4c163d41dd0a56a9bd0be5f87a2
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 eced5f2b33bf12ae99cb430cfad8f1ff4260d7744915ff212bee08697531914e
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)
---   returns jsonb; plpgsql volatile; body sha256 20ee252d3411aa3bae4e7c457524365a6688ffd197a05e24273dcb69db1b5e90
+--   returns jsonb; plpgsql volatile; body sha256 c3a0e097e0aec10f32c7f732395662675a48b3947fab785581de38c445f072bf
 -- function baton_v1.finish_effect(p_key baton_v1.step_key, p_call integer, p_state text, p_result jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 56fc8490b7a1807e7ad060cb10caf1eb499725c02303747879741473d8b20f62
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
@@ -545,7 +545,9 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 ab678c087b8ebeca06c14e007dfc872aea5c778cbe87887df7a653369185e524
 -- function baton_v1.reap()
---   returns jsonb; plpgsql volatile; body sha256 299bb2ffcac87158ebb5cbf92037b187ce289b7f3e0340371a94a7c84985fe04
+--   returns jsonb; plpgsql volatile; body sha256 77648bbc9dcfc4d99efdfcf60bc055435e9849cf758d44b40820f2ca5b7e5c68
+-- function baton_v1.release_orphans(p_session uuid, p_performing jsonb, p_older_ms integer)
+--   returns integer; plpgsql volatile; body sha256 15a8800f88108f9a6a70f03fee8159a293438b431fa0b1294ae782b7a1a8c3e0
 -- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 5500fb61fd61e008ad028702a761c345a0ebff878e4a1d06f0b886cad4d14f80
 -- function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text)
@@ -553,9 +555,9 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 9b7f1f1239dc9a9256d6ca732279a674dc2d38fa17cb1954cffede4d3739d41a
+--   returns jsonb; plpgsql volatile; body sha256 2fc1f280891f8ac10c2e6bd8191a34fd227aa89e8122b9fb2909c01b9258275b
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
---   returns record; plpgsql volatile; body sha256 741392cf1bb8db8ddf2d6e38a6843af9d8d9695cdf077fd6d6458818d6c85c0e
+--   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_effect text, p_arguments jsonb, p_hash text)
 --   returns jsonb; plpgsql volatile; body sha256 3fab48b46bb90e64c176af03f759eaa04540e2272bdc9ed0e335b773d3cccf73
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
@@ -563,4 +565,4 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)
 --   returns void; sql volatile; body sha256 69cd9a66dd9b2e72fe472a55ec8f1d83415764eddb3930f80242674309ffd6dd
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)
---   returns void; sql volatile; body sha256 3c3f621eb58300e9794d964394cd2fe340e1a63f27bb698370c02e84e6566c4f
+--   returns void; sql volatile; body sha256 78ed76826c20e0eaf879b464b13d898a91b1bfa8e25bec4e739879e551854069

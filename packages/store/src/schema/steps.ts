@@ -56,7 +56,7 @@ export const taskExecutionStep = baton.table(
     startedAt: timestamp("started_at", { withTimezone: true }),
     finishedAt: timestamp("finished_at", { withTimezone: true }),
   },
-  (table) => [primaryKey({ columns: [table.tenantId, table.taskId, table.stepId] })],
+  (table) => [primaryKey({ columns: [table.stepId, table.taskId, table.tenantId] })],
 );
 
 export const taskExecutionStepEdge = baton.table(

@@ -56,11 +56,11 @@ begin
   order by t.tenant_id, t.task_id
   for no key update;
 
-  with orphan as (
+  with orphan as materialized (
     select s.tenant_id, s.task_id, s.step_id, w.end_reason = 'expired' as crashed,
       baton_v1.bucket(s.kind, s.state, false, false, s.on_exhausted) as b
     from unnest(v_keys) k
-    join baton.task_execution_step s using (tenant_id, task_id, step_id)
+    cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
     join baton.worker_session w on w.session_id = s.session_id
     where s.state = 'running' and w.ended_at is not null
   ),

@@ -10,11 +10,11 @@ declare
   v_worker text;
 begin
   select worker from baton.worker_session where session_id = p_session into v_worker;
-  with before as (
+  with before as materialized (
     select s.tenant_id, s.task_id, s.step_id,
            baton_v1.bucket(s.kind, s.state, s.dispatched_at is not null, s.backing_off, s.on_exhausted) as b
     from unnest(p_keys) k
-    join baton.task_execution_step s using (tenant_id, task_id, step_id)
+    cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
     where s.state = 'ready'
   ),
   taken as (
@@ -77,8 +77,8 @@ as $$
     'task', jsonb_build_object('kind', t.kind, 'goal', t.goal, 'input', t.input, 'settings', t.settings, 'threadId', t.thread_id,
                                'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count))), '[]')
   from unnest(p_keys) k
-  join baton.task_execution_step s using (tenant_id, task_id, step_id)
-  join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
+  cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
+  cross join lateral (select * from baton.task_execution f where f.tenant_id = k.tenant_id and f.task_id = k.task_id offset 0) t
 $$;
 
 -- claim(refs): ready → running, attempt_no + 1. A wake-up that may not be taken is simply not returned.
@@ -105,8 +105,8 @@ begin
   select array_agg(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) filter (where s.state = 'ready'),
          array_agg(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) filter (where s.state = 'running')
   from (select distinct n, t, s from jsonb_to_recordset(p_refs) as r(n uuid, t uuid, s uuid)) r
-  join baton.task_execution_step s on s.tenant_id = r.n and s.task_id = r.t and s.step_id = r.s
-  join baton.task_execution t on t.tenant_id = r.n and t.task_id = r.t
+  cross join lateral (select * from baton.task_execution_step f where f.tenant_id = r.n and f.task_id = r.t and f.step_id = r.s offset 0) s
+  cross join lateral (select * from baton.task_execution f where f.tenant_id = r.n and f.task_id = r.t offset 0) t
   where (s.state = 'ready' and s.available_at <= v_now and t.intent = 'none' and t.state not in ('failed', 'completed', 'cancelled'))
      or (s.state = 'running' and s.claim_flush_id = p_flush and s.session_id = p_session)
   into v_keys, v_again;

@@ -47,15 +47,15 @@ begin
   order by t.tenant_id, t.task_id
   for no key update;
 
-  with candidate as (
+  with candidate as materialized (
     select s.tenant_id, s.task_id, s.step_id, s.dispatched_at is not null as again,
       baton_v1.bucket(s.kind, s.state, s.dispatched_at is not null, s.backing_off, s.on_exhausted) as from_bucket,
       t.intent = 'none' and t.state not in ('failed', 'completed', 'cancelled') as live,
       row_number() over (partition by s.tenant_id, s.task_id, s.dispatched_at is not null order by s.rank desc, s.position) as nth,
       case when t.concurrency is null then null else t.concurrency - t.running_count - t.dispatched_count end as allowed
     from (select distinct * from unnest(coalesce(v_keys, '{}') || coalesce(v_stale, '{}'))) k
-    join baton.task_execution_step s using (tenant_id, task_id, step_id)
-    join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
+    cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
+    cross join lateral (select * from baton.task_execution f where f.tenant_id = k.tenant_id and f.task_id = k.task_id offset 0) t
     where s.state = 'ready' and s.available_at <= v_now
   ),
   sent as (

@@ -40,7 +40,8 @@ begin
   from jsonb_to_recordset(p_outcomes) as o(
     n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead uuid[], error jsonb,
     delay bigint, reason text, adds jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean)
-  left join baton.task_execution_step s on s.tenant_id = o.n and s.task_id = o.t and s.step_id = o.s
+  left join lateral (
+    select * from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s on true
   into v;
 
   v_ok := array(select u from unnest(v) u where u.status = 'settled');
@@ -172,7 +173,7 @@ as $$
     item_count = case when o.outcome = 'expanded' then jsonb_array_length(o.adds) else s.item_count end,
     item_open = case when o.outcome = 'expanded' then jsonb_array_length(o.adds) else s.item_open end,
     item_next = case when o.outcome = 'expanded' then least(o.concurrency, jsonb_array_length(o.adds)) else s.item_next end,
-    settled_no = case when o.outcome = 'completed' then t.settled_seq + o.k else s.settled_no end,
+    settled_no = case when o.outcome = 'completed' then o.settled_seq + o.k else s.settled_no end,
     model = coalesce(o.usage->'model'->>'provider' || '/' || (o.usage->'model'->>'model'), s.model),
     offline = s.offline or coalesce((o.usage->>'offline')::boolean, false),
     input_tokens = s.input_tokens + coalesce((o.usage->>'inputTokens')::bigint, 0),
@@ -181,13 +182,14 @@ as $$
     settle_flush_id = p_flush,
     finished_at = case when o.outcome in ('completed', 'exhausted') then p_now end
   from (
-    select u.*, count(*) filter (where u.outcome = 'completed') over (partition by u.tenant_id, u.task_id order by u.ord)::int as k
+    select u.*, t.settled_seq, count(*) filter (where u.outcome = 'completed') over (partition by u.tenant_id, u.task_id order by u.ord)::int as k
     from unnest(p_ok) with ordinality as u(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
       adds, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
+    cross join lateral (select f.settled_seq from baton.task_execution f where f.tenant_id = u.tenant_id and f.task_id = u.task_id offset 0) t
+    offset 0
   ) o
-  join baton.task_execution t on t.tenant_id = o.tenant_id and t.task_id = o.task_id
   where s.tenant_id = o.tenant_id and s.task_id = o.task_id and s.step_id = o.step_id
 $$;
 
