@@ -90,6 +90,16 @@ export interface StepRow {
   readonly costUsd: number | null;
 }
 
+export interface StepsQuery {
+  readonly afterPosition?: number;
+  readonly kinds?: readonly StepKind[];
+  /** False leaves out the steps of a map's items; default true. */
+  readonly items?: boolean;
+  /** False reads no output: up to 64 KB a step stay where they are; default true. */
+  readonly withOutputs?: boolean;
+  readonly limit: number;
+}
+
 export interface Wait {
   /** dependency | worker | backoff | approval | items | concurrency | person | intent | dead-letter | running */
   readonly on: string;
@@ -162,10 +172,7 @@ export interface ClientStore {
     readonly limit: number;
   }): Promise<readonly TaskRow[]>;
   listRunningTasks(tenantId: string, limit: number): Promise<readonly TaskRow[]>;
-  listTaskSteps(
-    ref: TaskRef,
-    query: { readonly afterPosition?: number; readonly kinds?: readonly StepKind[]; readonly limit: number },
-  ): Promise<readonly StepRow[]>;
+  listTaskSteps(ref: TaskRef, query: StepsQuery): Promise<readonly StepRow[]>;
   listTaskTraces(
     ref: TaskRef,
     query: { readonly afterNo?: number; readonly limit: number; readonly newestFirst?: boolean },

@@ -12,6 +12,7 @@ export type {
   IdempotencyStart,
   IntentAnswer,
   StepRow,
+  StepsQuery,
   StoredAnswer,
   TaskRow,
   Wait,

@@ -1,5 +1,6 @@
 import { BatonError, defaultTenantId } from "@baton/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StepsQuery } from "@baton/store";
 import { type Bench, claim, completed, createTask, newId, openBench, settlementOf, step } from "./builders.ts";
 
 let bench: Bench;
@@ -80,6 +81,42 @@ describe("tasks", () => {
     expect(await store.whyTask(ref)).toMatchObject([{ on: "worker", movedBy: "a worker that serves the pool gpu" }]);
     expect(await store.poolServed("gpu")).toBe(false);
     expect(await store.poolServed("default")).toBe(true);
+  });
+});
+
+describe("steps", () => {
+  it("are listed with or without what they put out, and with or without the items of a map", async () => {
+    const { store } = bench;
+    const [map, last] = [newId(), newId()];
+    const ref = await createTask(store, [step("map", map, [], { type: "map" }), step("last", last, [map])]);
+    const ids = [newId(), newId()];
+    const items = ids.map((id, index) =>
+      step(`map[${index}]`, id, [], { item: { parentStepId: map, index, value: index } }),
+    );
+    await store.settleAttempt(
+      settlementOf(await claim(store, ref, map), { outcome: "expanded", items, concurrency: 2 }),
+    );
+    for (const id of ids) await store.settleAttempt(settlementOf(await claim(store, ref, id), completed("out")));
+    const listed = async (query: Omit<StepsQuery, "limit">) =>
+      (await store.listTaskSteps(ref, { ...query, limit: 10 })).map(({ key, output }) => [key, output]);
+    expect(await listed({})).toEqual([
+      ["map", undefined],
+      ["last", undefined],
+      ["map[0]", "out"],
+      ["map[1]", "out"],
+    ]);
+    expect(await listed({ withOutputs: false })).toEqual([
+      ["map", undefined],
+      ["last", undefined],
+      ["map[0]", undefined],
+      ["map[1]", undefined],
+    ]);
+    expect(await listed({ items: false })).toEqual([
+      ["map", undefined],
+      ["last", undefined],
+    ]);
+    const sizes = await store.listTaskSteps(ref, { afterPosition: 2, withOutputs: false, limit: 1 });
+    expect(sizes).toMatchObject([{ key: "map[1]", outputSizeBytes: 5 }]);
   });
 });
 

@@ -15,7 +15,7 @@ async function outputOf(
   return step.blobId === undefined ? step.output : await store.readOutput(ref, step.blobId);
 }
 
-/** The task's own steps without map items, in the order of the plan. */
+/** The task's own steps without map items and without outputs, in the order of the plan. */
 export async function plannedSteps(
   store: Pick<ClientStore, "listTaskSteps">,
   ref: TaskRef,
@@ -26,10 +26,12 @@ export async function plannedSteps(
   for (;;) {
     const rows = await store.listTaskSteps(ref, {
       kinds: ["user"],
-      limit: page,
+      items: false,
+      withOutputs: false,
+      limit: Math.min(page, atMost - planned.length),
       ...(afterPosition === undefined ? {} : { afterPosition }),
     });
-    for (const row of rows) if (row.itemIndex === undefined && planned.length < atMost) planned.push(row);
+    planned.push(...rows);
     afterPosition = rows.at(-1)?.position;
     if (rows.length < page || planned.length >= atMost) return planned;
   }
@@ -56,5 +58,7 @@ export async function resultOf(store: Store, task: TaskRow): Promise<unknown> {
   const last = steps.findLast(
     ({ key, stepId, state }) => state === "completed" && !depended.has(key) && !depended.has(stepId),
   );
-  return last === undefined ? undefined : outputOf(store, ref, last);
+  if (last === undefined) return undefined;
+  const [whole = last] = await store.listTaskSteps(ref, { afterPosition: last.position - 1, limit: 1 });
+  return outputOf(store, ref, whole);
 }

@@ -1,15 +1,14 @@
 /** A task's steps in the order of the plan. Index: step_position, edge_to. */
 import type { TaskRef } from "@baton/core";
-import type { StepKind } from "@baton/core/lifecycle";
 import { sql } from "drizzle-orm";
-import type { StepRow } from "../client-store.ts";
+import type { StepRow, StepsQuery } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
 import { defined } from "../tasks/rows.ts";
 
 export async function listTaskSteps(
   db: Database,
   ref: TaskRef,
-  query: { readonly afterPosition?: number; readonly kinds?: readonly StepKind[]; readonly limit: number },
+  { afterPosition = -1, kinds, items = true, withOutputs = true, limit }: StepsQuery,
 ): Promise<readonly StepRow[]> {
   const rows = await rowsOf<StepRow>(
     db,
@@ -22,13 +21,14 @@ export async function listTaskSteps(
           s.parent_step_id as "parentStepId", s.item_index as "itemIndex",
           (extract(epoch from s.available_at) * 1000)::float8 as "availableAt", (extract(epoch from s.started_at) * 1000)::float8 as "startedAt",
           (extract(epoch from s.finished_at) * 1000)::float8 as "finishedAt",
-          w.worker, s.session_id as "sessionId", s.error, s.output, s.output_bytes as "outputSizeBytes", s.blob_id as "blobId",
+          w.worker, s.session_id as "sessionId", s.error, ${withOutputs ? sql`s.output` : sql`null`} as output, s.output_bytes as "outputSizeBytes", s.blob_id as "blobId",
           s.model, s.offline, s.input_tokens::float8 as "inputTokens", s.output_tokens::float8 as "outputTokens", s.cost_usd::float8 as "costUsd"
         from baton.task_execution_step s
         left join baton.worker_session w on w.session_id = s.session_id
-        where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.position > ${query.afterPosition ?? -1}
-          and ${query.kinds === undefined ? sql`true` : sql`s.kind in ${[...query.kinds]}`}
-        order by s.position limit ${query.limit}`,
+        where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.position > ${afterPosition}
+          and ${kinds === undefined ? sql`true` : sql`s.kind in ${[...kinds]}`}
+          and ${items ? sql`true` : sql`s.item_index is null`}
+        order by s.position limit ${limit}`,
   );
   return rows.map(defined);
 }
