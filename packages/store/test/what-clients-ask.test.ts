@@ -1,4 +1,5 @@
 import { BatonError, defaultTenantId } from "@baton/core";
+import { taskSettings } from "@baton/core/task";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StepsQuery } from "@baton/store";
 import { type Bench, claim, completed, createTask, newId, openBench, settlementOf, step } from "./builders.ts";
@@ -37,6 +38,31 @@ describe("tasks", () => {
       (await store.listTasks({ tenantId, states: ["cancelled"], kind: "plan", limit: 9 })).map((each) => each.taskId),
     ).toEqual([created[0]?.taskId]);
     expect((await store.listRunningTasks(tenantId, 100)).map((each) => each.taskId)).toEqual(newest.slice(0, 4));
+  });
+
+  it("account for the model calls that were made before they existed", async () => {
+    const { store } = bench;
+    const ref = { tenantId, taskId: newId() };
+    const call = { purpose: "decide", model: { provider: "p", model: "m" }, estimated: false, durationMs: 1 };
+    await store.createTask({
+      ...ref,
+      kind: "plan",
+      goal: "g",
+      input: null,
+      settings: taskSettings.parse({}),
+      steps: [step("a", newId())],
+      traces: [
+        { type: "model-called", data: { ...call, offline: false, inputTokens: 100, outputTokens: 7, costUsd: 0.25 } },
+        { type: "model-called", data: { ...call, offline: false, inputTokens: 20, outputTokens: 3, costUsd: null } },
+        { type: "orchestration-decided", data: { orchestrate: true, confidence: 1, reasons: ["r"], offline: false } },
+      ],
+    });
+    expect(await store.getTask(ref)).toMatchObject({
+      inputTokens: 120,
+      outputTokens: 10,
+      costUsd: 0.25,
+      offline: false,
+    });
   });
 
   it("that do not exist are not found by any verb", async () => {

@@ -1,5 +1,6 @@
 -- create_task: the task, its steps, edges and first traces, durable in one transaction; ready steps
--- are dispatched at once where nothing older waits.
+-- are dispatched at once where nothing older waits. Model calls made before the task existed (the decision about
+-- its message) count to its account.
 -- Lock order: the new task row only. Index: primary keys. Rows: the new ones.
 create function baton_v1.create_task(p_task jsonb, p_room int)
 returns jsonb language plpgsql
@@ -31,7 +32,10 @@ begin
   v_next := baton_v1.choose_next('{}',
     array(select row(tenant_id, task_id, step_id)::baton_v1.step_key from baton.task_execution_step
           where tenant_id = v_tenant and task_id = v_task and state = 'ready'), p_room, v_now);
-  perform baton_v1.apply(v_added.moves || v_next.moves, v_drafts, v_now);
+  perform baton_v1.apply(v_added.moves || v_next.moves, v_drafts, v_now,
+    (select coalesce(jsonb_agg(jsonb_build_object('n', v_tenant, 't', v_task, 'i', d->'data'->'inputTokens', 'u', d->'data'->'outputTokens',
+                                                  'c', d->'data'->'costUsd', 'f', d->'data'->'offline')), '[]')
+     from jsonb_array_elements(p_task->'traces') d where d->>'type' = 'model-called'));
 
   if p_task ? 'idempotency' then
     update baton.idempotency_key set task_id = v_task
