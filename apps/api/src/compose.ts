@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { requireDatabaseUrl } from "@baton/config";
 import type { Config } from "@baton/config";
-import { BatonError, defaultTenantId } from "@baton/core";
+import { defaultTenantId } from "@baton/core";
 import type { LogPort, MeterPort } from "@baton/core/ports";
 import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
@@ -24,8 +24,6 @@ const version = "0.1.0";
 
 export interface ComposeOptions {
   readonly config: Config;
-  /** Works from the start, with every scope, in the installation's own tenant. */
-  readonly apiKey: string | undefined;
   readonly log: LogPort;
   readonly meter: MeterPort & { text(): Promise<string> };
 }
@@ -36,7 +34,7 @@ export interface Composed {
   close(graceMs: number): Promise<void>;
 }
 
-export async function compose({ config, apiKey, log, meter }: ComposeOptions): Promise<Composed> {
+export async function compose({ config, log, meter }: ComposeOptions): Promise<Composed> {
   const pools = [{ pool: interactivePool, slots: config.worker.concurrency }];
   // Comes to life after the runtime that hands wake-ups to it.
   let lives: Lives | undefined;
@@ -53,7 +51,7 @@ export async function compose({ config, apiKey, log, meter }: ComposeOptions): P
     await runtime.close();
   };
   try {
-    await ensureKey(runtime, apiKey, log);
+    await ensureKey(runtime, config.api.key, log);
     lives = await startLives({
       runtime,
       role: "api",
@@ -101,12 +99,9 @@ function depsOf(runtime: Runtime, config: Config, log: LogPort, meter: ComposeOp
 
 const boardPools = (config: Config): string[] => [...new Set([plannedPool, interactivePool, ...config.worker.pools])];
 
-/** The key that whoever starts the process hands in (`baton dev`, an operator's first key). */
+/** The key that whoever starts the process hands in (`baton dev`, an operator's first key); it has every scope. */
 async function ensureKey({ store, newId }: Runtime, key: string | undefined, log: LogPort): Promise<void> {
   if (key === undefined) return;
-  if (key.length < 20) {
-    throw new BatonError("invalid-configuration", "BATON_API_KEY needs at least 20 characters; generate it at random.");
-  }
   const hash = hashApiKey(key);
   await store.createApiKey({
     tenantId: defaultTenantId,

@@ -1,7 +1,7 @@
 /**
  * The api process.
  *
- * 1. Everything comes from the configuration; `BATON_API_KEY` is a key that works from the start.
+ * 1. Everything comes from the configuration; `api.key` is a key that works from the start.
  * 2. On SIGTERM it takes no request, lets answers and plans end within a grace, and leaves.
  */
 import { loadConfig } from "@baton/config";
@@ -29,7 +29,7 @@ export async function startApi(place: {
   leaveWithParent({ graceMs: graceMs + closingMs });
   const log = createLog({ level: config.logLevel, fields: { service: "api" } });
   const meter = createMeter({ service: "api" });
-  const { deps, close } = await compose({ config, apiKey: place.env["BATON_API_KEY"] || undefined, log, meter });
+  const { deps, close } = await compose({ config, log, meter });
   const server = await listen(createApi(deps), config.api).catch(async (error: unknown) => {
     await close(0);
     throw error;

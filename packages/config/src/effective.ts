@@ -30,7 +30,7 @@ function isPlainList(value: object): boolean {
 
 function masked(path: string, value: unknown): unknown {
   if (typeof value !== "string") return value;
-  if (path.endsWith("apiKey")) return "***";
+  if (path.endsWith("apiKey") || path === "api.key") return "***";
   if (!path.endsWith("Url")) return value;
   // A password may stand in the user part or in a parameter.
   return value

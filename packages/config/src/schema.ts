@@ -63,7 +63,14 @@ export const configSchema = z.strictObject({
       path: ["leaseMs"],
       message: "must be at least 3 × beatMs, so that one lost beat does not end a session",
     }),
-  api: z.strictObject({ host: z.string().min(1).default("127.0.0.1"), port: port.default(3_000) }).prefault({}),
+  api: z
+    .strictObject({
+      host: z.string().min(1).default("127.0.0.1"),
+      port: port.default(3_000),
+      /** Works from the start, with every scope, beside the keys in the database. */
+      key: z.string().min(20, "needs at least 20 characters; generate it at random").optional(),
+    })
+    .prefault({}),
   models: z
     .strictObject({
       /** Used where a task and a step name none; by default the first provider that is configured. */

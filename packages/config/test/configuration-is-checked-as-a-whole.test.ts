@@ -102,6 +102,15 @@ describe("configuration", () => {
   });
 });
 
+describe("the key of the api", () => {
+  test("is long enough not to be guessed, or refused without being shown", () => {
+    expect(load({ BATON_API_KEY: "a-key-of-twenty-char" }).config.api.key).toBe("a-key-of-twenty-char");
+    expect(load({ BATON_API_KEY: "" }).config.api.key).toBeUndefined();
+    expect(() => load({ BATON_API_KEY: "short-secret" })).toThrow(/api\.key \(from BATON_API_KEY\): needs at least 20/);
+    expect(() => load({ BATON_API_KEY: "short-secret" })).not.toThrow(/short-secret/);
+  });
+});
+
 describe("the effective configuration", () => {
   test("names value, source and variable of every setting, and masks secrets", () => {
     write(
@@ -109,7 +118,11 @@ describe("the effective configuration", () => {
       '[[models.openaiCompatible]]\nname = "local"\nbaseUrl = "http://user:pw@host/v1"\napiKey = "sk-local"\nmodels = ["a", "b"]\n',
     );
     const settings = effectiveConfig(
-      load({ DATABASE_URL: "postgres://me:hidden@host/db?sslpassword=alsohidden&x=1", ANTHROPIC_API_KEY: "sk-ant" }),
+      load({
+        DATABASE_URL: "postgres://me:hidden@host/db?sslpassword=alsohidden&x=1",
+        ANTHROPIC_API_KEY: "sk-ant",
+        BATON_API_KEY: "baton_hidden_hidden_hidden",
+      }),
     );
     const of = (path: string) => settings.find((setting) => setting.path === path);
     expect(of("databaseUrl")).toEqual({
@@ -119,6 +132,12 @@ describe("the effective configuration", () => {
       variable: "DATABASE_URL",
     });
     expect(of("models.anthropic.apiKey")?.value).toBe("***");
+    expect(of("api.key")).toEqual({
+      path: "api.key",
+      value: "***",
+      source: "BATON_API_KEY",
+      variable: "BATON_API_KEY",
+    });
     expect(of("models.openaiCompatible.0.models")).toMatchObject({ value: ["a", "b"], source: "baton.toml" });
     expect(of("worker.concurrency")).toEqual({
       path: "worker.concurrency",
