@@ -9,7 +9,8 @@ import { backends, newId, type Stack, startStack, unavailable, until } from "./s
 interface BoardQueue {
   readonly name: string;
   readonly counts: Readonly<Record<string, number>>;
-  readonly jobs: readonly { readonly id: string }[];
+  /** The board's own word for messages. */
+  readonly "jobs": readonly { readonly id: string }[];
 }
 
 for (const backend of backends) {
@@ -48,8 +49,8 @@ for (const backend of backends) {
       await until("messages wait", async () => ((await board("waiting")).counts["waiting"] ?? 0) >= 5);
       const queue = await board("waiting");
       const removed = queue.jobs.slice(0, 2).map((each) => each.id);
-      for (const jobId of removed)
-        expect((await act(`/queues/${queue.name}/${encodeURIComponent(jobId)}/clean`)).status).toBeLessThan(300);
+      for (const messageId of removed)
+        expect((await act(`/queues/${queue.name}/${encodeURIComponent(messageId)}/clean`)).status).toBeLessThan(300);
       const done = (await board("completed")).jobs[0]?.id;
       // A completed message that is run again finds its step settled.
       if (done !== undefined) await act(`/queues/${queue.name}/${encodeURIComponent(done)}/retry/completed`);

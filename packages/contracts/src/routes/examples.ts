@@ -148,7 +148,9 @@ export const tools = {
     { name: "clock.now", description: "The time now", effect: "read", inputSchema: { type: "object", properties: {} } },
   ],
 };
-export const models = { models: [{ provider: "offline", model: "extractive", offline: true, contextWindow: 100_000 }] };
+export const models = {
+  models: [{ provider: "offline", model: "offline-rules", offline: true, contextWindow: 100_000 }],
+};
 export const createdKey = { id: otherId, name: "ci", scopes: ["read", "write"], key: "baton_…" };
 export const keys = { keys: [{ id: otherId, name: "ci", scopes: ["read", "write"], createdAt: at }] };
 export const readiness = { status: "ready", checks: { store: "ok", workers: "serving" } };

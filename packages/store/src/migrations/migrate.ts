@@ -19,7 +19,7 @@ import pg from "pg";
 import { classifyDatabaseError } from "../connection/database-error.ts";
 
 /** Bumped when a function's signature or meaning changes in a way an older worker could not bear. */
-export const verbsSchema = "baton_v1";
+const verbsSchema = "baton_v1";
 
 /** In the order of their dependencies. */
 const verbFiles = [
@@ -45,7 +45,7 @@ const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.met
 const migrationLock = 7_261_842_511;
 
 /** All functions of this version as one script. */
-export function verbsScript(): string {
+function verbsScript(): string {
   const files = verbFiles.map((file) => readFileSync(new URL(file, import.meta.url), "utf8"));
   return [legalMoveFunction(), ...files].join("\n");
 }
