@@ -212,6 +212,20 @@ create policy tenant on baton.idempotency_key for all to baton_api using ((tenan
 grant delete, insert, select, update on baton.idempotency_key to baton_api;
 grant delete, insert, select, update on baton.idempotency_key to baton_engine;
 
+create table baton.installation (
+  tenant_id uuid not null default '00000000-0000-7000-8000-000000000001'::uuid,
+  is_only boolean not null default true,
+  secret bytea not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint installation_pkey PRIMARY KEY (is_only),
+  constraint installation_is_one_row CHECK (is_only),
+  constraint installation_secret_is_long CHECK ((length(secret) >= 32))
+);
+alter table baton.installation enable row level security;
+alter table baton.installation force row level security;
+create policy engine on baton.installation for all to baton_engine using (true) with check (true);
+grant insert, select on baton.installation to baton_engine;
+
 create unlogged table baton.live_message (
   tenant_id uuid not null default '00000000-0000-7000-8000-000000000001'::uuid,
   topic text not null,
@@ -527,7 +541,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
 --   returns jsonb; plpgsql volatile; body sha256 5b85db180e59be289bd2853887ddbb54ee97d4c163d41dd0a56a9bd0be5f87a2
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 eced5f2b33bf12ae99cb430cfad8f1ff4260d7744915ff212bee08697531914e
+--   returns jsonb; plpgsql volatile; body sha256 f119ac8007ce4960d84d7fb98596c9efd7c9a7b299b947f3785b59989edd9fb4
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)
 --   returns jsonb; plpgsql volatile; body sha256 c3a0e097e0aec10f32c7f732395662675a48b3947fab785581de38c445f072bf
 -- function baton_v1.finish_effect(p_key baton_v1.step_key, p_call integer, p_state text, p_result jsonb)

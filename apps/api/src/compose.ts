@@ -5,8 +5,7 @@
  * 1. A wake-up is performed here at once while a slot is free, and goes to the queue otherwise.
  * 2. Without a session nothing is claimed here, and requests are still answered.
  */
-import { createHash } from "node:crypto";
-import { requireDatabaseUrl } from "@baton/config";
+import { createHmac, randomBytes } from "node:crypto";
 import type { Config } from "@baton/config";
 import { defaultTenantId } from "@baton/core";
 import type { LogPort, MeterPort } from "@baton/core/ports";
@@ -63,14 +62,19 @@ export async function compose({ config, log, meter }: ComposeOptions): Promise<C
       log,
       meter,
     });
-    return { deps: depsOf(runtime, config, log, meter), close };
+    return { deps: { ...depsOf(runtime, config, log, meter), secret: await secretOf(runtime) }, close };
   } catch (error) {
     await close(0);
     throw error;
   }
 }
 
-function depsOf(runtime: Runtime, config: Config, log: LogPort, meter: ComposeOptions["meter"]): ApiDeps {
+function depsOf(
+  runtime: Runtime,
+  config: Config,
+  log: LogPort,
+  meter: ComposeOptions["meter"],
+): Omit<ApiDeps, "secret"> {
   const { store, live, models, tools, newId, queue } = runtime;
   return {
     store,
@@ -83,10 +87,6 @@ function depsOf(runtime: Runtime, config: Config, log: LogPort, meter: ComposeOp
     decide: (message, { model, signal }) => shouldOrchestrate(message, { models, model, signal }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
     mcpServers: new Map(),
-    // Every api process of an installation has the same database, and so the same secret.
-    secret: createHash("sha256")
-      .update(`baton api secret\n${requireDatabaseUrl(config)}`)
-      .digest(),
     taskDefaults: config.task,
     pool: plannedPool,
     workerDisabled: config.worker.disabled,
@@ -95,6 +95,13 @@ function depsOf(runtime: Runtime, config: Config, log: LogPort, meter: ComposeOp
     heartbeatMs: 15_000,
     pollMs: 1_000,
   };
+}
+
+/** Derived, so that what is signed here never shows what else may be derived from the same value. */
+async function secretOf({ store }: Runtime): Promise<Uint8Array> {
+  return createHmac("sha256", await store.installationSecret(randomBytes(32)))
+    .update("baton api")
+    .digest();
 }
 
 const boardPools = (config: Config): string[] => [...new Set([plannedPool, interactivePool, ...config.worker.pools])];

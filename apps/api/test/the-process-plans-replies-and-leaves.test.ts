@@ -181,6 +181,24 @@ it.skipIf(noRedis !== "")(`on Redis it does the same${noRedis === "" ? "" : ` (s
   }
 });
 
+it("takes the cursors of another process, though that one spells the database's address differently", async () => {
+  for (const id of ["a", "b"]) await client.createTask({ plan: { steps: [{ id, type: "tool", tool: "clock.now" }] } });
+  const spelled = new URL(database.url);
+  spelled.searchParams.set("application_name", "elsewhere");
+  const { child, url: other } = await start({ DATABASE_URL: spelled.href });
+  const page = async (at: string, query: string) =>
+    (await (await fetch(`${at}/api/v1/tasks?limit=1${query}`, { headers: { "x-api-key": key } })).json()) as {
+      tasks: { id: string }[];
+      nextCursor?: string;
+    };
+  const first = await page(url, "");
+  const second = await page(other, `&cursor=${encodeURIComponent(first.nextCursor ?? "")}`);
+  expect(second.tasks).toHaveLength(1);
+  expect(second.tasks[0]?.id).not.toBe(first.tasks[0]?.id);
+  child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+});
+
 describe("leaving", () => {
   it("ends with 0 on SIGTERM although a stream is open", async () => {
     const { child, url: other } = await start({ BATON_GRACE_MS: "0" });

@@ -237,6 +237,8 @@ export interface ClientStore {
   findApiKey(hash: string): Promise<ApiKeyRow | undefined>;
   listApiKeys(tenantId: string): Promise<readonly ApiKeyRow[]>;
   revokeApiKey(tenantId: string, keyId: string): Promise<boolean>;
+  /** Equal in every process of the installation; `candidate`, at least 32 random bytes, is kept when there was none. */
+  installationSecret(candidate: Uint8Array): Promise<Uint8Array>;
   /** Cheap round trip for readiness. */
   ping(): Promise<void>;
   /** True while at least one live session serves the pool. */

@@ -27,6 +27,7 @@ import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
 import { finishEffect, startEffect } from "./effects/effects.ts";
 import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency/idempotency.ts";
+import { installationSecret } from "./installation/installationSecret.ts";
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/apiKeys.ts";
 import { createPostgresLimiter } from "./limits/limiter.ts";
 import { createLiveStore, type LiveStore } from "./live/liveStore.ts";
@@ -200,6 +201,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     listApiKeys: (tenantId) => api(tenantId, (db) => listApiKeys(db, tenantId)),
     revokeApiKey: async (tenantId, keyId) =>
       isUuid(keyId) && (await api(tenantId, (db) => revokeApiKey(db, tenantId, keyId))),
+    installationSecret: (candidate) => installationSecret(connections, candidate),
     ping: async () => {
       await connections.engine("select 1 as alive");
     },

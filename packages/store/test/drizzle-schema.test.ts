@@ -13,7 +13,7 @@ import * as tenancy from "../src/schema/tenancy.ts";
 import * as traces from "../src/schema/traces.ts";
 
 /** Written and read by their verbs' SQL alone. */
-const withoutBuilder = ["live_message", "rate_limit"];
+const withoutBuilder = ["installation", "live_message", "rate_limit"];
 
 const rooms = [artifacts, chat, effects, idempotency, sessions, steps, tasks, tenancy, traces];
 const tables = rooms.flatMap((room) => Object.values(room).filter((value) => value instanceof PgTable));

@@ -22,6 +22,7 @@ const installationTables: Readonly<Record<string, "rows" | "nothing">> = {
   worker_session: "rows",
   live_message: "nothing",
   rate_limit: "nothing",
+  installation: "nothing",
 };
 
 const tenants = { a: newId(), b: newId() };

@@ -287,6 +287,22 @@ describe("api keys", () => {
   });
 });
 
+describe("the secret of the installation", () => {
+  it("is made once, whoever asks first, and is the same for every process", async () => {
+    const stores = [bench.store, (await bench.open()).store, (await bench.open()).store];
+    const candidates = stores.map((_, index) => new Uint8Array(32).fill(index + 1));
+    const kept = await Promise.all(
+      stores.map((store, index) => store.installationSecret(candidates[index] as Uint8Array)),
+    );
+    expect(candidates).toContainEqual(kept[0]);
+    expect(new Set(kept.map((secret) => secret.join()))).toHaveLength(1);
+    expect(await bench.store.installationSecret(new Uint8Array(32))).toEqual(kept[0]);
+    await expect(
+      bench.admin.query("insert into baton.installation (is_only, secret) values (false, '')"),
+    ).rejects.toThrow("installation_is_one_row");
+  });
+});
+
 describe("the effect ledger", () => {
   const intent = (
     claimed: { ref: { tenantId: string; taskId: string; stepId: string }; attemptNo: number },
