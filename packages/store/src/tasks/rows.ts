@@ -8,7 +8,7 @@ import { type Database, rowsOf } from "../connection/pools.ts";
 
 const columns = sql`t.tenant_id as "tenantId", t.task_id as "taskId", t.kind, t.goal, t.input, t.state, t.intent, t.settings,
   t.user_step_count as "totalSteps",
-  t.completed_count + t.skipped_count as "settledSteps",
+  t.completed_count + t.skipped_count + t.cancelled_count as "settledSteps",
   t.running_count as "runningSteps", t.failed_count + t.held_count as "failedSteps", t.revision_count as "revisionCount",
   t.trace_no::float8 as "traceNo", t.input_tokens::float8 as "inputTokens", t.output_tokens::float8 as "outputTokens", t.cost_usd::float8 as "costUsd", t.offline,
   t.result_expression as "resultExpression", t.estimated_duration_ms::float8 as "estimatedDurationMs", t.last_error as "lastError",
