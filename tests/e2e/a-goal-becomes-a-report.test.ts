@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Task } from "@baton/contracts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultTenantId } from "@baton/core";
@@ -70,6 +71,15 @@ for (const backend of backends) {
         );
         expect(report).toContain("[offline model]");
         for (const decision of workspace.decisions) expect(report).toContain(decision);
+      });
+
+      it("plans and performs the goal that the README posts, without a model", async () => {
+        const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+        const goal = /-d '\{"goal": "([^"]+)"\}'/.exec(readme)?.[1];
+        const posted = await stack.call("/api/chat/orchestrate", { json: { goal } });
+        const answer = (await posted.json()) as { taskId: string; strategy: { totalSteps: number } };
+        expect(answer.strategy.totalSteps, JSON.stringify(answer)).toBeGreaterThan(0);
+        expect(await settled(answer.taskId)).toMatchObject({ state: "completed", offline: true });
       });
 
       it("runs an explicit plan with conditions, a map and a join", async () => {
