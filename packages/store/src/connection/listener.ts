@@ -6,6 +6,7 @@
  * 2. A half-open connection is noticed within two probe intervals: the probe is a query of its own.
  */
 import pg from "pg";
+import { dropConnection } from "./dropConnection.ts";
 
 export interface ListenHandlers {
   onPayload(payload: string): void;
@@ -23,9 +24,9 @@ export interface ListenerOptions {
   readonly url: string;
   readonly applicationName: string;
   readonly onError: (error: Error) => void;
+  /** How often the connection is tried, and how long an answer may take. */
+  readonly probeMs?: number;
 }
-
-const probeMs = 5_000;
 
 interface Subscriber {
   readonly channel: string;
@@ -33,6 +34,7 @@ interface Subscriber {
 }
 
 export function openListener(options: ListenerOptions): Listener {
+  const probeMs = options.probeMs ?? 5_000;
   const subscribers = new Set<Subscriber>();
   let client: pg.Client | undefined;
   let connecting: Promise<pg.Client> | undefined;
@@ -66,7 +68,7 @@ export function openListener(options: ListenerOptions): Listener {
         },
         (error: Error) => {
           options.onError(error);
-          comeBack(Math.min(delayMs * 2, 2_000));
+          if (!isClosed) comeBack(Math.min(delayMs * 2, 2_000));
         },
       );
     }, delayMs);
@@ -85,12 +87,18 @@ export function openListener(options: ListenerOptions): Listener {
       for (const subscriber of subscribers)
         if (subscriber.channel === channel) subscriber.handlers.onPayload(payload ?? "");
     });
-    await fresh.connect();
-    for (const channel of new Set([...subscribers].map((each) => each.channel))) await inTurn(fresh, listenTo(channel));
+    try {
+      await fresh.connect();
+      for (const channel of new Set([...subscribers].map((each) => each.channel)))
+        await inTurn(fresh, listenTo(channel));
+    } catch (error) {
+      dropConnection(fresh);
+      throw error;
+    }
     const probe = setInterval(() => {
       inTurn(fresh, "select 1").catch((error: Error) => {
         options.onError(error);
-        destroy(fresh);
+        dropConnection(fresh);
       });
     }, probeMs);
     fresh.once("end", () => {
@@ -131,6 +139,8 @@ export function openListener(options: ListenerOptions): Listener {
       isClosed = true;
       clearTimeout(comingBack);
       subscribers.clear();
+      // One that is just coming back would outlive this; that it fails is no news any more.
+      await connecting?.catch(() => undefined);
       const open = client;
       client = undefined;
       await open?.end();
@@ -140,9 +150,4 @@ export function openListener(options: ListenerOptions): Listener {
 
 function listenTo(channel: string): string {
   return `listen ${pg.escapeIdentifier(channel)}`;
-}
-
-/** A half-open connection answers no goodbye; only its socket can be dropped. */
-function destroy(client: pg.Client): void {
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }

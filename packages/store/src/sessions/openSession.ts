@@ -15,7 +15,9 @@ import { Worker } from "node:worker_threads";
 import { BatonError, defaultTenantId } from "@baton/core";
 import type { Session, SessionOptions, StopSignal } from "@baton/core/ports";
 import type { Connections } from "../connection/pools.ts";
-import type { FromBeat, ToBeat } from "./beat.ts";
+import type { BeatData } from "./beat.ts";
+import type { FromBeat, ToBeat } from "./lease.ts";
+import { monotonicMs } from "./monotonicMs.ts";
 
 export interface OpenSessionOptions extends SessionOptions {
   readonly url: string;
@@ -30,6 +32,7 @@ export interface OpenSessionOptions extends SessionOptions {
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
   const sessionId = options.newId();
   const host = hostname();
+  const grantedAt = monotonicMs();
   await options.connections.engine(
     `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, now, now + make_interval(secs => $11 / 1000.0)
@@ -50,7 +53,13 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
   );
   const lost = new AbortController();
   const thread = new Worker(new URL("./beat.ts", import.meta.url), {
-    workerData: { url: options.url, sessionId, beatMs: options.beatMs, leaseMs: options.leaseMs },
+    workerData: {
+      url: options.url,
+      sessionId,
+      beatMs: options.beatMs,
+      leaseMs: options.leaseMs,
+      grantedAt,
+    } satisfies BeatData,
     // The thread needs none of the parent's loaders or flags.
     execArgv: [],
   });

@@ -1,0 +1,69 @@
+/**
+ * The connection over which a session's thread renews its lease.
+ *
+ * 1. It is opened when it is needed and again after it broke; one beat waits at most `beatMs` for each of the
+ *    connection and the answer.
+ * 2. A connection that did not answer may be half open: it is dropped without a goodbye, which would cost the lease.
+ */
+import pg from "pg";
+import { dropConnection } from "../connection/dropConnection.ts";
+import type { BeatAnswer } from "./lease.ts";
+
+export interface BeatConnection {
+  /** One beat; rejects when no answer came in time. */
+  beat(): Promise<BeatAnswer>;
+  close(): void;
+}
+
+export interface BeatConnectionOptions {
+  readonly url: string;
+  readonly sessionId: string;
+  readonly beatMs: number;
+  readonly leaseMs: number;
+}
+
+export function createBeatConnection({ url, sessionId, beatMs, leaseMs }: BeatConnectionOptions): BeatConnection {
+  let client: pg.Client | undefined;
+
+  const open = async (): Promise<pg.Client> => {
+    const fresh = new pg.Client({
+      connectionString: url,
+      application_name: "baton-beat",
+      connectionTimeoutMillis: beatMs,
+      query_timeout: beatMs,
+      keepAlive: true,
+    });
+    const forget = (): void => {
+      if (client === fresh) client = undefined;
+    };
+    fresh.on("error", forget);
+    fresh.on("end", forget);
+    client = fresh;
+    await fresh.connect();
+    await fresh.query("set role baton_engine");
+    return fresh;
+  };
+
+  const drop = (): void => {
+    const dropped = client;
+    client = undefined;
+    if (dropped !== undefined) dropConnection(dropped);
+  };
+
+  return {
+    beat: async () => {
+      try {
+        const connection = client ?? (await open());
+        const { rows } = await connection.query<{ beat: BeatAnswer }>("select baton_v1.beat($1, $2) as beat", [
+          sessionId,
+          leaseMs,
+        ]);
+        return rows[0]?.beat ?? { alive: false, stop: [] };
+      } catch (error) {
+        drop();
+        throw error;
+      }
+    },
+    close: drop,
+  };
+}
