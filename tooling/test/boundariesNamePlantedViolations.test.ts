@@ -25,7 +25,9 @@ const soundHouse: Readonly<Record<string, string>> = {
   "packages/testing/src/index.ts": 'import { open } from "@baton/store";\nexport const database = open;\n',
   "apps/cli/src/index.ts": 'import { call } from "@baton/client";\nexport const run = call;\n',
   "apps/web/src/index.ts": 'import { call } from "@baton/client";\nexport const page = call;\n',
-  "apps/api/src/index.ts": 'import { open } from "@baton/store";\nexport const compose = open;\n',
+  "packages/runtime/src/index.ts":
+    'import { attempt } from "@baton/executor";\nimport { open } from "@baton/store";\nexport const runtime = [attempt, open];\n',
+  "apps/api/src/index.ts": 'import { runtime } from "@baton/runtime";\nexport const compose = runtime;\n',
   "tests/e2e/whole.test.ts": 'import { database } from "@baton/testing";\nexport const whole = database;\n',
 };
 
@@ -73,6 +75,10 @@ describe("the boundary check", () => {
     ],
     ["adapters-import-only-core", "adapter → engine", "packages/store/src/a.ts", 'import "@baton/executor";'],
     ["adapters-import-only-core", "adapter → adapter", "packages/queue/src/a.ts", 'import "@baton/store";'],
+    ["adapters-import-only-core", "adapter → runtime", "packages/store/src/a.ts", 'import "@baton/runtime";'],
+    ["engine-imports-only-core", "engine → runtime", "packages/executor/src/a.ts", 'import "@baton/runtime";'],
+    ["runtime-composes-engine-and-adapters", "runtime → app", "packages/runtime/src/a.ts", 'import "@baton/api";'],
+    ["cli-speaks-only-to-the-api", "cli → runtime", "apps/cli/src/a.ts", 'import "@baton/runtime";'],
     ["contracts-import-only-core", "contracts → store", "packages/contracts/src/a.ts", 'import "@baton/store";'],
     ["client-imports-only-contracts", "client → core", "packages/client/src/a.ts", 'import "@baton/core";'],
     ["web-speaks-only-to-the-api", "web → store", "apps/web/src/a.ts", 'import "@baton/store";'],

@@ -1,21 +1,18 @@
 /**
- * The lives of a process that performs steps: a session, an executor bound to it, and consumers that feed it.
+ * The lives of a process that performs steps, and the consumers that feed them.
  *
  * 1. A lost session ends every attempt without settling; then a new one begins, in the same process.
  * 2. A wake-up that comes between two lives is dropped: the step is dispatched again by time.
  * 3. A step that PostgreSQL counts to the session and that nobody here performs is given back within a minute.
  * 4. While it stops, nothing is claimed; what does not end within the grace is handed back.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "@baton/config";
-import type { LogPort, MeterPort, QueueConsumer, Session, SessionOptions, WakeUp } from "@baton/core/ports";
-import { createExecutor } from "@baton/executor";
-import type { AttemptReport, Executor, Performers } from "@baton/executor";
+import type { LogPort, MeterPort, QueueConsumer, SessionOptions, WakeUp } from "@baton/core/ports";
+import type { AttemptReport, Performers } from "@baton/executor";
+import { slotsOf, startSuccession } from "./life.ts";
 import { startReports } from "./report.ts";
 import type { FailPoints, PoolSlots, Runtime } from "./runtime.ts";
 
-const firstPauseMs = 250;
-const longestPauseMs = 5_000;
 const reportEveryMs = 30_000;
 
 export interface LivesOptions {
@@ -50,108 +47,39 @@ export interface Lives {
   stop(graceMs: number): Promise<void>;
 }
 
-interface Life {
-  readonly session: Session;
-  readonly executor: Executor;
-}
-
-const slotsOf = (pools: readonly PoolSlots[]): number => pools.reduce((sum, pool) => sum + pool.slots, 0);
-
-async function begin(options: LivesOptions): Promise<Life> {
-  const { runtime, pools, role, version, log, meter, failPoint } = options;
-  const slots = slotsOf(pools);
-  let executor: Executor | undefined;
-  const session = await runtime.store.openSession({
-    pools: pools.map(({ pool }) => pool),
-    slots,
-    tools: options.toolNames,
-    version,
-    role,
-    ...options.session,
-    earliestDeadline: () => {
-      const deadlines = executor?.attempts().map(({ deadlineAt }) => deadlineAt) ?? [];
-      return deadlines.length === 0 ? undefined : Math.min(...deadlines);
-    },
-  });
-  executor = createExecutor({
-    store: runtime.store,
-    live: runtime.live,
-    models: runtime.models,
-    performers: options.performers ?? runtime.performers,
-    meter,
-    log,
-    slots,
-    lost: session.lost,
-    onAttemptsChanged: session.attemptsChanged,
-    clock: Date.now,
-    monotonic: runtime.monotonic,
-    random: Math.random,
-    onSettled: (pool) => runtime.housekeeping.sawWork(pool),
-    ...(failPoint !== undefined && { failPoint }),
-  });
-  log.info("session-open", { sessionId: session.sessionId, role, pools });
-  return { session, executor };
-}
-
 /** Resolves when the first life has begun and its consumers take wake-ups. */
 export async function startLives(options: LivesOptions): Promise<Lives> {
   const { runtime, pools, log, meter } = options;
-  const first = await begin(options);
   const consumers: PoolConsumer[] = [];
   const stopping = new AbortController();
-  let life: Life | undefined;
-  let triedAt = Date.now();
+  const pause = async () => void (await Promise.all(consumers.map(({ consumer }) => consumer.pause())));
+  const resume = () => {
+    for (const { consumer } of consumers) consumer.resume();
+  };
+  const lives = await startSuccession(options, { pause, resume }, stopping.signal);
+  const everyMs = options.reportEveryMs ?? reportEveryMs;
+  const attempts = () => lives.life?.executor.attempts() ?? [];
+  const current = () =>
+    lives.life && { sessionId: lives.life.session.sessionId, performing: attempts().map(({ ref }) => ref) };
+  const reports = startReports({ store: runtime.store, current, everyMs, ageMs: everyMs, log, meter });
   /** Wake-ups under way that came without the queue. */
   let takenCount = 0;
-  let renewing: Promise<void> = Promise.resolve();
 
-  async function beginPatiently(): Promise<Life | undefined> {
-    for (let pauseMs = firstPauseMs; !stopping.signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-      try {
-        triedAt = Date.now();
-        return await begin(options);
-      } catch (error) {
-        log.warn("session-refused", { retryInMs: pauseMs, error });
-      }
-      // Rejects only when the process stops, and then the loop ends.
-      await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-    return undefined;
+  async function stop(graceMs: number, stops?: { close(): Promise<void> }): Promise<void> {
+    stopping.abort();
+    await pause();
+    const left = (await lives.life?.executor.drain(graceMs)) ?? [];
+    if (left.length > 0) log.warn("attempts-left", { attempts: left });
+    await lives.settled();
+    await Promise.all(consumers.map(({ consumer }) => consumer.close(1_000)));
+    await stops?.close();
+    await reports.stop();
+    await lives.life?.session.close();
   }
-
-  async function renew(ended: Life): Promise<void> {
-    log.error("session-lost", { sessionId: ended.session.sessionId, error: ended.session.lost.reason });
-    meter.count("baton_sessions_lost_total");
-    life = undefined;
-    await Promise.all(consumers.map(({ consumer }) => consumer.pause()));
-    await ended.executor.drain(0);
-    await ended.session.close();
-    const next = await beginPatiently();
-    if (next === undefined) return;
-    adopt(next);
-    for (const { consumer } of consumers) consumer.resume();
-  }
-
-  function adopt(next: Life): void {
-    life = next;
-    const onLost = () => {
-      if (stopping.signal.aborted) return;
-      renewing = renew(next).catch((error: unknown) => log.error("renewal-failed", { error }));
-    };
-    if (next.session.lost.aborted) onLost();
-    else next.session.lost.addEventListener("abort", onLost, { once: true });
-  }
-
-  const everyMs = options.reportEveryMs ?? reportEveryMs;
-  const current = () =>
-    life === undefined
-      ? undefined
-      : { sessionId: life.session.sessionId, performing: life.executor.attempts().map(({ ref }) => ref) };
-  const reports = startReports({ store: runtime.store, current, everyMs, ageMs: everyMs, log, meter });
 
   async function feed(): Promise<{ close(): Promise<void> }> {
-    const stops = await runtime.store.listenStops((signal) => life?.executor.stopTask(signal), reports.now);
-    const perform = async (wakeUp: WakeUp): Promise<void> => await life?.executor.performWakeUp(wakeUp);
+    const stops = await runtime.store.listenStops((signal) => lives.life?.executor.stopTask(signal), reports.now);
+    const perform = async (wakeUp: WakeUp): Promise<void> => await lives.life?.executor.performWakeUp(wakeUp);
     for (const { pool, slots } of pools) {
       const onError = (error: Error) => {
         meter.count("baton_connection_errors_total", { part: "consumer" });
@@ -162,33 +90,21 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
     return stops;
   }
 
-  async function stop(graceMs: number, stops?: { close(): Promise<void> }): Promise<void> {
-    stopping.abort();
-    await Promise.all(consumers.map(({ consumer }) => consumer.pause()));
-    const left = (await life?.executor.drain(graceMs)) ?? [];
-    if (left.length > 0) log.warn("attempts-left", { attempts: left });
-    await renewing;
-    await Promise.all(consumers.map(({ consumer }) => consumer.close(1_000)));
-    await stops?.close();
-    await reports.stop();
-    await life?.session.close();
-  }
-
-  adopt(first);
   const stops = await feed().catch(async (error: unknown) => {
     await stop(0);
     throw error;
   });
   return {
     get sessionId() {
-      return life?.session.sessionId;
+      return lives.life?.session.sessionId;
     },
     consumers,
     get triedAt() {
-      return triedAt;
+      return lives.triedAt;
     },
-    attempts: () => life?.executor.attempts() ?? [],
+    attempts,
     take(wakeUp) {
+      const { life } = lives;
       const busy = consumers.reduce((sum, { consumer }) => sum + consumer.activeCount, takenCount);
       if (stopping.signal.aborted || life === undefined || busy >= slotsOf(pools)) return false;
       takenCount += 1;

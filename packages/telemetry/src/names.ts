@@ -24,6 +24,8 @@ export const metrics: Readonly<Record<string, string>> = {
   baton_queue_active: "Wake-ups that a worker holds",
   baton_sessions_lost_total: "Sessions of this process that lost their lease",
   baton_session_open: "1 while this process holds a session",
+  baton_orphans_released_total: "Steps that a session held and nobody performed, given back",
+  baton_live_slots: "Slots that all live sessions give to a pool",
   baton_slots: "Slots of this process per pool",
   baton_slots_busy: "Slots of this process in use, abandoned attempts included",
   baton_event_loop_lag_ms: "Longest delay of the event loop since the last measurement",

@@ -29,7 +29,7 @@ describe("metrics", () => {
   });
 
   test("every metric that the sources name has a meaning, and every meaning is used", () => {
-    const sources = ["packages/{executor,housekeeping}/src/**/*.ts", "apps/{api,worker}/src/**/*.ts"].flatMap(
+    const sources = ["packages/{executor,housekeeping,runtime}/src/**/*.ts", "apps/{api,worker}/src/**/*.ts"].flatMap(
       (pattern) => globSync(pattern, { cwd: rooms.pathname }),
     );
     const named = new Set(

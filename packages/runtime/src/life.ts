@@ -1,0 +1,133 @@
+/**
+ * One life: a session and the executor bound to it; and what follows when it is lost.
+ *
+ * 1. A life that ended stays ended: its executor settles nothing more, a new session has a new executor.
+ * 2. A session that the store refuses is asked for again, ever more seldom, until the process stops.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Session } from "@baton/core/ports";
+import { createExecutor } from "@baton/executor";
+import type { Executor } from "@baton/executor";
+import type { LivesOptions } from "./lives.ts";
+import type { PoolSlots } from "./runtime.ts";
+
+const firstPauseMs = 250;
+const longestPauseMs = 5_000;
+
+export interface Life {
+  readonly session: Session;
+  readonly executor: Executor;
+}
+
+export interface LifeWatch {
+  /** Consumers take nothing from here on. */
+  pause(): Promise<void>;
+  resume(): void;
+}
+
+export interface Succession {
+  /** Undefined between two lives. */
+  readonly life: Life | undefined;
+  /** Unix ms of the last try to begin a life. */
+  readonly triedAt: number;
+  /** Resolves when no life is beginning. */
+  settled(): Promise<void>;
+}
+
+export const slotsOf = (pools: readonly PoolSlots[]): number => pools.reduce((sum, pool) => sum + pool.slots, 0);
+
+async function begin(options: LivesOptions): Promise<Life> {
+  const { runtime, pools, role, version, log, meter, failPoint } = options;
+  const slots = slotsOf(pools);
+  let executor: Executor | undefined;
+  const session = await runtime.store.openSession({
+    pools: pools.map(({ pool }) => pool),
+    slots,
+    tools: options.toolNames,
+    version,
+    role,
+    ...options.session,
+    earliestDeadline: () => {
+      const deadlines = executor?.attempts().map(({ deadlineAt }) => deadlineAt) ?? [];
+      return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+    },
+  });
+  executor = createExecutor({
+    store: runtime.store,
+    live: runtime.live,
+    models: runtime.models,
+    performers: options.performers ?? runtime.performers,
+    meter,
+    log,
+    slots,
+    lost: session.lost,
+    onAttemptsChanged: session.attemptsChanged,
+    clock: Date.now,
+    monotonic: runtime.monotonic,
+    random: Math.random,
+    onSettled: (pool) => runtime.housekeeping.sawWork(pool),
+    ...(failPoint !== undefined && { failPoint }),
+  });
+  log.info("session-open", { sessionId: session.sessionId, role, pools });
+  return { session, executor };
+}
+
+/** Resolves with the first life; each one that is lost is followed by another until `stopping` aborts. */
+export async function startSuccession(
+  options: LivesOptions,
+  watch: LifeWatch,
+  stopping: AbortSignal,
+): Promise<Succession> {
+  const { log, meter } = options;
+  let life: Life | undefined;
+  let triedAt = Date.now();
+  let renewing: Promise<void> = Promise.resolve();
+
+  async function beginPatiently(): Promise<Life | undefined> {
+    for (let pauseMs = firstPauseMs; !stopping.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+      try {
+        triedAt = Date.now();
+        return await begin(options);
+      } catch (error) {
+        log.warn("session-refused", { retryInMs: pauseMs, error });
+      }
+      // Rejects only when the process stops, and then the loop ends.
+      await delay(pauseMs, undefined, { signal: stopping }).catch(() => undefined);
+    }
+    return undefined;
+  }
+
+  async function renew(ended: Life): Promise<void> {
+    log.error("session-lost", { sessionId: ended.session.sessionId, error: ended.session.lost.reason });
+    meter.count("baton_sessions_lost_total");
+    life = undefined;
+    await watch.pause();
+    await ended.executor.drain(0);
+    await ended.session.close();
+    const next = await beginPatiently();
+    if (next === undefined) return;
+    adopt(next);
+    watch.resume();
+  }
+
+  function adopt(next: Life): void {
+    life = next;
+    const onLost = () => {
+      if (stopping.aborted) return;
+      renewing = renew(next).catch((error: unknown) => log.error("renewal-failed", { error }));
+    };
+    if (next.session.lost.aborted) onLost();
+    else next.session.lost.addEventListener("abort", onLost, { once: true });
+  }
+
+  adopt(await begin(options));
+  return {
+    get life() {
+      return life;
+    },
+    get triedAt() {
+      return triedAt;
+    },
+    settled: () => renewing,
+  };
+}
