@@ -569,7 +569,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 2fc1f280891f8ac10c2e6bd8191a34fd227aa89e8122b9fb2909c01b9258275b
+--   returns jsonb; plpgsql volatile; body sha256 3546d011edd0951a4b8c1953cfeff85ee181e9dbd3045787fede0d5d4d27457c
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_effect text, p_arguments jsonb, p_hash text)

@@ -1,5 +1,6 @@
 -- beat(session): renews the lease; answers false when the session was ended, and what must stop, for
--- workers that missed the notification. Index: session primary key, step_running. Rows: one.
+-- workers that missed the notification.
+-- Lock order: the session row only. Index: session primary key, step_running. Rows: one.
 create function baton_v1.beat(p_session uuid, p_lease_ms int)
 returns jsonb language plpgsql
 as $$

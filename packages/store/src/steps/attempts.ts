@@ -86,6 +86,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   return {
     claimStep: (wakeUp) => claims.add(wakeUp),
     settleAttempt: async (settlement) => {
+      refuseToWaitForNothing(settlement);
       const place = settlement.outcome.outcome === "completed" ? await placeOutput(options, settlement) : undefined;
       return settles.add({ settlement, json: JSON.stringify(settlementToWire(settlement, place)) });
     },
@@ -94,6 +95,22 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       await settles.idle();
     },
   };
+}
+
+/** A step that waits for steps nobody added would wait for ever. */
+function refuseToWaitForNothing({ outcome, ref }: Settlement): void {
+  if (outcome.outcome === "expanded" && outcome.items.length === 0) {
+    throw new BatonError(
+      "invalid-request",
+      `The outcome "expanded" of step ${ref.stepId} has no items; an empty map completes with an empty list.`,
+    );
+  }
+  if (outcome.outcome === "deferred" && outcome.adds.length === 0) {
+    throw new BatonError(
+      "invalid-request",
+      `The outcome "deferred" of step ${ref.stepId} has no adds; it needs at least one step to wait for.`,
+    );
+  }
 }
 
 function requireSession(options: AttemptsOptions): string {

@@ -37,9 +37,13 @@ begin
          else 'lease-lost' end,
     s.kind, s.pool, s.parent_step_id, baton_v1.bucket(s.kind, s.state, s.dispatched_at is not null, s.backing_off, s.on_exhausted),
     s.on_exhausted, s.failure_count, s.crash_count)::baton_v1.settling order by o.n, o.t, s.position)
-  from jsonb_to_recordset(p_outcomes) as o(
-    n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead uuid[], error jsonb,
-    delay bigint, reason text, adds jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean)
+  from (
+    -- An attempt that is told twice in one call counts once: the first wins.
+    select distinct on (s, a) * from rows from (jsonb_to_recordset(p_outcomes) as (
+      n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead uuid[], error jsonb,
+      delay bigint, reason text, adds jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
+      with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, error, delay, reason, adds, concurrency, result, estimated, usage, traces, cont, ord)
+    order by s, a, ord) o
   left join lateral (
     select * from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s on true
   into v;

@@ -1,8 +1,8 @@
 -- What people want of a task. Each answers null (no such task for this role), or {answer, state}.
--- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task's open steps.
 
 -- Every open or resting step ends in the same transaction, so a last attempt in flight can never turn
 -- the task to completed: its settle answers lease-lost.
+-- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its open and resting steps.
 create function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
@@ -34,6 +34,8 @@ begin
   return jsonb_build_object('answer', 'changed', 'state', 'cancelled');
 end $$;
 
+-- What was dispatched is recalled; running attempts hear of it and are released.
+-- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its dispatched steps.
 create function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
 returns jsonb language plpgsql
 as $$
@@ -63,6 +65,7 @@ begin
   return jsonb_build_object('answer', 'changed', 'state', 'paused');
 end $$;
 
+-- Lock order: the task row, then its parked step rows. Index: primary keys. Rows: the task, its parked steps.
 create function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
 returns jsonb language plpgsql
 as $$
@@ -82,6 +85,7 @@ begin
 end $$;
 
 -- Reopens what is out of attempts: the failures and crashes so far no longer count.
+-- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its failed steps, one trace each.
 create function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text)
 returns jsonb language plpgsql
 as $$
