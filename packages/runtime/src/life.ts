@@ -5,14 +5,29 @@
  * 2. A session that the store refuses is asked for again, ever more seldom, until the process stops.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Session } from "@baton/core/ports";
+import type { Config } from "@baton/config";
+import type { LogPort, MeterPort, Session, SessionOptions } from "@baton/core/ports";
 import { createExecutor } from "@baton/executor";
-import type { Executor } from "@baton/executor";
-import type { LivesOptions } from "./lives.ts";
-import type { PoolSlots } from "./runtime.ts";
+import type { Executor, Performers } from "@baton/executor";
+import type { FailPoints, PoolSlots, Runtime } from "./runtime.ts";
 
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
+
+export interface LifeOptions {
+  readonly runtime: Runtime;
+  readonly role: SessionOptions["role"];
+  readonly version: string;
+  readonly pools: readonly PoolSlots[];
+  /** Default: the runtime's. */
+  readonly performers?: Performers;
+  /** What the session advertises; steps go only to processes that have their tools. */
+  readonly toolNames: readonly string[];
+  readonly session: Config["session"];
+  readonly log: LogPort;
+  readonly meter: MeterPort;
+  readonly failPoint?: FailPoints;
+}
 
 export interface Life {
   readonly session: Session;
@@ -36,7 +51,7 @@ export interface Succession {
 
 export const slotsOf = (pools: readonly PoolSlots[]): number => pools.reduce((sum, pool) => sum + pool.slots, 0);
 
-async function begin(options: LivesOptions): Promise<Life> {
+async function begin(options: LifeOptions): Promise<Life> {
   const { runtime, pools, role, version, log, meter, failPoint } = options;
   const slots = slotsOf(pools);
   let executor: Executor | undefined;
@@ -74,7 +89,7 @@ async function begin(options: LivesOptions): Promise<Life> {
 
 /** Resolves with the first life; each one that is lost is followed by another until `stopping` aborts. */
 export async function startSuccession(
-  options: LivesOptions,
+  options: LifeOptions,
   watch: LifeWatch,
   stopping: AbortSignal,
 ): Promise<Succession> {

@@ -6,30 +6,18 @@
  * 3. A step that PostgreSQL counts to the session and that nobody here performs is given back within a minute.
  * 4. While it stops, nothing is claimed; what does not end within the grace is handed back.
  */
-import type { Config } from "@baton/config";
-import type { LogPort, MeterPort, QueueConsumer, SessionOptions, WakeUp } from "@baton/core/ports";
-import type { AttemptReport, Performers } from "@baton/executor";
+import type { QueueConsumer, WakeUp } from "@baton/core/ports";
+import type { AttemptReport } from "@baton/executor";
 import { slotsOf, startSuccession } from "./life.ts";
+import type { LifeOptions } from "./life.ts";
 import { startReports } from "./report.ts";
-import type { FailPoints, PoolSlots, Runtime } from "./runtime.ts";
+import type { PoolSlots } from "./runtime.ts";
 
 const reportEveryMs = 30_000;
 
-export interface LivesOptions {
-  readonly runtime: Runtime;
-  readonly role: SessionOptions["role"];
-  readonly version: string;
-  readonly pools: readonly PoolSlots[];
-  /** Default: the runtime's. */
-  readonly performers?: Performers;
-  /** What the session advertises; steps go only to processes that have their tools. */
-  readonly toolNames: readonly string[];
-  readonly session: Config["session"];
-  readonly log: LogPort;
-  readonly meter: MeterPort;
+export interface LivesOptions extends LifeOptions {
   /** How often, and for attempts of which age, the process reports what it performs; default 30 s. */
   readonly reportEveryMs?: number;
-  readonly failPoint?: FailPoints;
 }
 
 export interface PoolConsumer extends PoolSlots {
