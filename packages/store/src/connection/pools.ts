@@ -69,6 +69,9 @@ export function openConnections(options: PoolOptions): Connections {
     },
   });
   pool.on("error", options.onError);
+  // One that breaks between two statements of a transaction has no other listener, and would end the process; the next
+  // statement rejects. What breaks while idle is the pool's to report.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const database = drizzle(pool);
 
   return {

@@ -7,6 +7,9 @@
 import { migrate } from "@baton/store";
 import pg from "pg";
 
+export { resetDatabaseClock, setDatabaseClock } from "./clock.ts";
+export type { DatabaseClock } from "./clock.ts";
+
 export interface TestDatabase {
   readonly url: string;
   /** A superuser's URL of the same database. */
