@@ -18,6 +18,7 @@ import type {
   MeterPort,
   ModelPort,
   Performer,
+  RateLimiter,
   SettleAnswer,
   StepType,
   StopSignal,
@@ -44,6 +45,8 @@ export interface ExecutorOptions {
   readonly store: EngineStore;
   readonly live: LivePort;
   readonly models: ModelPort;
+  /** Paces the calls of a task that has a limiter of its own. */
+  readonly limiter: RateLimiter;
   readonly performers: Performers;
   readonly meter: MeterPort;
   readonly log: LogPort;
@@ -130,6 +133,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         prepared,
         account,
         models: options.models,
+        limiter: options.limiter,
         live: options.live,
         clock,
         failPoint,

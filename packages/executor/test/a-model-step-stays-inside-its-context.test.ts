@@ -215,6 +215,24 @@ describe("an llm step", () => {
   });
 });
 
+describe("a task with a limiter of its own", () => {
+  test("makes at most so many model calls in any span", async () => {
+    const { create, run, server } = await open({ fallback: { text: "Yes." } });
+    const limiter = { max: 2, duration: 600 };
+    const ids = ["a", "b", "c", "d", "e"];
+    const ref = await create(planSpec.parse({ steps: ids.map((id) => ({ id, type: "llm", prompt: "Is it so?" })) }), {
+      limiter,
+    });
+    await run(ref);
+    const times = server.requests.filter(({ path }) => path === "/v1/messages").map(({ at }) => at);
+    expect(times).toHaveLength(5);
+    for (let call = limiter.max; call < times.length; call++) {
+      // 50 ms: a call travels after it was let through.
+      expect((times[call] ?? 0) - (times[call - limiter.max] ?? 0)).toBeGreaterThan(limiter.duration - 50);
+    }
+  });
+});
+
 describe("an output of more than 2 MB", () => {
   test("stands in the prompt as its beginning, and says so", async () => {
     const { runPlan, server } = await open({ fallback: { text: "ok" } });

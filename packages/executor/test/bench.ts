@@ -123,6 +123,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     store,
     live,
     models,
+    limiter: store.limiter,
     performers: { plan: none, evaluate: none, reply: none, ...own, ...options.performers },
     meter,
     log,

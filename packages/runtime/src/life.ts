@@ -71,6 +71,7 @@ async function begin(options: LifeOptions): Promise<Life> {
     store: runtime.store,
     live: runtime.live,
     models: runtime.models,
+    limiter: runtime.limiter,
     performers: options.performers ?? runtime.performers,
     meter,
     log,

@@ -69,6 +69,7 @@ export interface Runtime {
   readonly queue: QueuePort;
   readonly live: LivePort;
   readonly models: ModelPort;
+  readonly limiter: RateLimiter;
   readonly tools: ToolRegistry;
   readonly performers: Performers;
   readonly housekeeping: Housekeeping;
@@ -146,7 +147,7 @@ async function openParts(options: RuntimeOptions, closers: Closers): Promise<Par
   });
   later.housekeeping = housekeeping;
   closers.add("housekeeping", () => housekeeping.stop());
-  return { store, queue, live, models, tools, performers, housekeeping, newId, monotonic };
+  return { store, queue, live, models, limiter, tools, performers, housekeeping, newId, monotonic };
 }
 
 async function dispatch(

@@ -17,6 +17,8 @@ export const taskSettings = z.strictObject({
   maxPlanRevisions: z.int().min(0).max(50).default(5),
   /** Input and output tokens of the whole task; absent = no limit. */
   maxTokens: z.int().min(1).optional(),
+  /** Model calls of this task in any span of `duration` ms, counted over all workers; beside the installation's limiter. */
+  limiter: z.strictObject({ max: z.int().min(1).max(1_000_000), duration: z.int().min(1).max(3_600_000) }).optional(),
   model: modelRef.optional(),
   retry: retryPolicy.optional(),
   /** Whether a model looks at the results before a goal counts as reached. */

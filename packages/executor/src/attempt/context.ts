@@ -5,7 +5,7 @@
  * 2. The token limit is checked before a call, with the prompt's estimate; a call that would pass it is not made.
  */
 import { BatonError } from "@baton/core";
-import type { FailPoint, LivePort, ModelPort, ModelRequest, PerformContext } from "@baton/core/ports";
+import type { FailPoint, LivePort, ModelPort, ModelRequest, PerformContext, RateLimiter } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import type { Prepared } from "../pipeline/prepare.ts";
 import { spentBefore } from "./account.ts";
@@ -20,6 +20,7 @@ export interface ContextParts {
   readonly prepared: Prepared;
   readonly account: Account;
   readonly models: ModelPort;
+  readonly limiter: RateLimiter;
   readonly live: LivePort;
   /** Unix ms. */
   readonly clock: () => number;
@@ -35,6 +36,7 @@ export function createContext({
   prepared,
   account,
   models,
+  limiter,
   live,
   clock,
   failPoint,
@@ -64,6 +66,9 @@ export function createContext({
         ...request,
         signal,
       });
+      const { limiter: own } = step.task.settings;
+      if (own !== undefined)
+        await limiter.acquire(`task:${taskId}`, { max: own.max, durationMs: own.duration }, signal);
       const startedAt = clock();
       const reply = await models.generate({ ...request, signal }).catch((error: unknown) => {
         const spent = spentBefore(error, request.model, clock() - startedAt);
