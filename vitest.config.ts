@@ -8,9 +8,9 @@
  */
 import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
-import { ClosingLineReporter } from "./tooling/vitest/closingLineReporter.ts";
+import { ClosingLineReporter } from "./tooling/vitest/closing-line-reporter.ts";
 
-const sharedServers = "./packages/testing/src/servers/globalSetup.ts";
+const sharedServers = "./packages/testing/src/servers/global-setup.ts";
 
 const atLeast = (percent: number) => ({ lines: percent, statements: percent, functions: percent });
 

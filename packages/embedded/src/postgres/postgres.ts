@@ -14,7 +14,7 @@
 import { readFile, readlink, realpath, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { openDataFolder } from "../dataFolder.ts";
+import { openDataFolder } from "../data-folder.ts";
 import { identityOf, isAlive, ownIdentity } from "../lifetime/identity.ts";
 import type { ProcessIdentity } from "../lifetime/identity.ts";
 import type { ProgramEnd } from "../lifetime/guard.ts";

@@ -15,7 +15,7 @@
 import { rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { BatonError } from "@baton/core";
-import { openDataFolder } from "../dataFolder.ts";
+import { openDataFolder } from "../data-folder.ts";
 import { isAlive, ownIdentity } from "../lifetime/identity.ts";
 import type { ProcessIdentity } from "../lifetime/identity.ts";
 import { tryLock } from "../lifetime/lock.ts";

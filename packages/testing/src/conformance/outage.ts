@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { startPostgres } from "@baton/embedded";
 import type { EmbeddedPostgres } from "@baton/embedded";
-import { startTestRedis } from "../servers/redisChoice.ts";
+import { startTestRedis } from "../servers/redis-choice.ts";
 import type { TestRedis, Unavailable } from "../servers/index.ts";
 import { scratchFolder } from "../servers/scratch.ts";
 

@@ -10,6 +10,6 @@
  */
 export { startTestPostgres } from "./postgres.ts";
 export type { TestPostgres } from "./postgres.ts";
-export { redisUnavailable, startTestRedis } from "./redisChoice.ts";
-export type { Unavailable } from "./redisChoice.ts";
+export { redisUnavailable, startTestRedis } from "./redis-choice.ts";
+export type { Unavailable } from "./redis-choice.ts";
 export type { TestRedis } from "./redis.ts";

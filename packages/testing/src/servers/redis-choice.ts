@@ -1,8 +1,8 @@
 /** Which Redis this machine can give: a `redis-server` from PATH, else a container, else the reason why not. */
 import { createServer } from "node:net";
 import type { TestRedis } from "./redis.ts";
-import { containerRuntimeMissing, startRedisContainer } from "./redisContainer.ts";
-import { redisServerRuns, startRedisProcess } from "./redisProcess.ts";
+import { containerRuntimeMissing, startRedisContainer } from "./redis-container.ts";
+import { redisServerRuns, startRedisProcess } from "./redis-process.ts";
 
 export interface Unavailable {
   readonly unavailable: string;

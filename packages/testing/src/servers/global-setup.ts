@@ -1,7 +1,7 @@
 /** Vitest runs this once per run: one PostgreSQL for all test files, and word about Redis. */
 import type { TestProject } from "vitest/node";
 import { startTestPostgres } from "./postgres.ts";
-import { redisUnavailable } from "./redisChoice.ts";
+import { redisUnavailable } from "./redis-choice.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

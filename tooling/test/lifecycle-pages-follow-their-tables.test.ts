@@ -1,7 +1,7 @@
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { compareGenerated } from "../generated/generation.ts";
-import { type LifecyclePage, lifecyclePages, stepPage, taskPage } from "../generated/lifecyclePages.ts";
+import { type LifecyclePage, lifecyclePages, stepPage, taskPage } from "../generated/lifecycle-pages.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const named = async (task: LifecyclePage, step: LifecyclePage) =>
