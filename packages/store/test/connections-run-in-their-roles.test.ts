@@ -8,7 +8,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Connections, openConnections, rowsOf } from "../src/connection/pools.ts";
 import { newId } from "./builders.ts";
-import { startTcpProxy } from "./tcpProxy.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
 
 let database: TestDatabase;
 let admin: pg.Client;

@@ -12,6 +12,7 @@ export interface TcpProxy {
   /** Lets new connections through again. */
   admit(): void;
   readonly openCount: number;
+  readonly refusedCount: number;
   close(): Promise<void>;
 }
 
@@ -19,8 +20,10 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let isRefusing = false;
+  let refusedCount = 0;
   const server = createServer((near) => {
     if (isRefusing) {
+      refusedCount += 1;
       near.destroy();
       return;
     }
@@ -60,6 +63,9 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
     },
     get openCount() {
       return sockets.size / 2;
+    },
+    get refusedCount() {
+      return refusedCount;
     },
     close: async () => {
       cut(true);

@@ -2,10 +2,10 @@ import { createTestDatabase, type TestDatabase } from "@baton/testing/databases"
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createBeatConnection } from "../src/sessions/beatConnection.ts";
+import { createBeatConnection } from "../src/sessions/beat-connection.ts";
 import { type BeatAnswer, createLease, type FromBeat, type Lease } from "../src/sessions/lease.ts";
 import { newId } from "./builders.ts";
-import { startTcpProxy } from "./tcpProxy.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
 
 const alive: BeatAnswer = { alive: true, stop: [] };
 

@@ -2,7 +2,7 @@ import { createTestDatabase, type TestDatabase } from "@baton/testing/databases"
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type Listener, openListener } from "../src/connection/listener.ts";
-import { startTcpProxy, type TcpProxy } from "./tcpProxy.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 const patience = { timeout: 30_000 };
 

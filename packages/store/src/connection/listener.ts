@@ -6,7 +6,7 @@
  * 2. A half-open connection is noticed within two probe intervals: the probe is a query of its own.
  */
 import pg from "pg";
-import { dropConnection } from "./dropConnection.ts";
+import { dropConnection } from "./drop-connection.ts";
 
 export interface ListenHandlers {
   onPayload(payload: string): void;

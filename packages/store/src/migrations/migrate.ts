@@ -11,12 +11,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BatonError } from "@baton/core";
 import { legalTaskMoves } from "@baton/core/lifecycle";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate as applyMigrations } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
 import { classifyDatabaseError } from "../connection/database-error.ts";
+import { explainedMigrationError } from "./explanation.ts";
 
 /** Bumped when a function's signature or meaning changes in a way an older worker could not bear. */
 const verbsSchema = "baton_v1";
@@ -79,7 +79,7 @@ export async function migrate(url: string): Promise<MigrateResult> {
       const code = (error as { code?: string }).code;
       // 55P03 lock_timeout; XX000 "tuple concurrently updated" of cluster-wide roles.
       const again = code === "XX000" || classifyDatabaseError(error) === "transient";
-      if (!again || attempt === 20) throw explained(error);
+      if (!again || attempt === 20) throw explainedMigrationError(error);
       await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
     }
   }
@@ -132,19 +132,4 @@ async function installVerbs(client: pg.Client): Promise<boolean> {
   await client.query(`comment on schema ${verbsSchema} is 'verbs ${hash}'`);
   await client.query("commit");
   return true;
-}
-
-function explained(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code, hint } = error as { code?: string; hint?: string };
-  const cause = error.cause instanceof Error ? error.cause : error;
-  const causeHint = (cause as { hint?: string }).hint ?? hint;
-  if (causeHint !== undefined && causeHint !== "") {
-    return new BatonError("unsafe-role", `${cause.message}. ${causeHint}`, { cause: error });
-  }
-  if (code === "3D000")
-    return new BatonError("store-unavailable", `DATABASE_URL names a database that does not exist: ${error.message}.`, {
-      cause: error,
-    });
-  return error;
 }

@@ -6,7 +6,7 @@
  * 2. A connection that did not answer may be half open: it is dropped without a goodbye, which would cost the lease.
  */
 import pg from "pg";
-import { dropConnection } from "../connection/dropConnection.ts";
+import { dropConnection } from "../connection/drop-connection.ts";
 import type { BeatAnswer } from "./lease.ts";
 
 export interface BeatConnection {

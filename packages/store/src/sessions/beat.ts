@@ -1,8 +1,8 @@
 /** The thread that renews a session's lease. What it does when is in lease.ts; here are its clocks and its connection. */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { createBeatConnection } from "./beatConnection.ts";
+import { createBeatConnection } from "./beat-connection.ts";
 import { createLease, type ToBeat } from "./lease.ts";
-import { monotonicMs } from "./monotonicMs.ts";
+import { monotonicMs } from "./monotonic-clock.ts";
 
 export interface BeatData {
   readonly url: string;

@@ -17,7 +17,7 @@ import type { Session, SessionOptions, StopSignal } from "@baton/core/ports";
 import type { Connections } from "../connection/pools.ts";
 import type { BeatData } from "./beat.ts";
 import type { FromBeat, ToBeat } from "./lease.ts";
-import { monotonicMs } from "./monotonicMs.ts";
+import { monotonicMs } from "./monotonic-clock.ts";
 
 export interface OpenSessionOptions extends SessionOptions {
   readonly url: string;
