@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { createClient } from "@baton/client";
 import type { BatonClient, UiPart } from "@baton/client";
 import { newApiKey } from "@baton/api";
@@ -17,7 +18,7 @@ let client: BatonClient;
 const key = newApiKey();
 
 async function start(env: Record<string, string>): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [new URL("../src/main.ts", import.meta.url).pathname], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts", import.meta.url))], {
     env: {
       PATH: process.env["PATH"] ?? "",
       DATABASE_URL: database.url,
@@ -215,7 +216,7 @@ describe("leaving", () => {
   });
 
   it("does not start without a database, and says what to set", async () => {
-    const child = spawn(process.execPath, [new URL("../src/main.ts", import.meta.url).pathname], {
+    const child = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts", import.meta.url))], {
       env: { PATH: process.env["PATH"] ?? "" },
       stdio: ["ignore", "ignore", "pipe"],
     });

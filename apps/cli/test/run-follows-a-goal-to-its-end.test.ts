@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { baton, finished, start, temporaryFolder } from "./program.ts";
 import type { Afterwards, RunOptions } from "./program.ts";
@@ -136,7 +137,7 @@ describe("keys", () => {
 describe("a reader that leaves early", () => {
   it("is no error of the command", async () => {
     const cwd = await temporaryFolder();
-    const main = new URL("../src/main.ts", import.meta.url).pathname;
+    const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
     const script = `"$0" "$1" config | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const shell = start(
       [

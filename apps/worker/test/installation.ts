@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defaultTenantId, uuidv7 } from "@baton/core";
 import type { TaskRef } from "@baton/core";
 import { layOutPlan, planSpec } from "@baton/core/plan";
@@ -16,8 +17,8 @@ import type { StepRow, Store, TaskRow } from "@baton/store";
 import { createTestDatabase } from "@baton/testing/databases";
 
 const newId = () => uuidv7(Date.now(), randomBytes(10));
-const main = new URL("../src/main.ts", import.meta.url).pathname;
-const tools = new URL("tools", import.meta.url).pathname;
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const tools = fileURLToPath(new URL("tools", import.meta.url));
 
 export interface WorkerProcess {
   readonly pid: number;

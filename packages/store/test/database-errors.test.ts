@@ -18,7 +18,7 @@ const table: readonly (readonly [string, unknown, DatabaseErrorClass])[] = [
   ["08006 connection_failure", coded("08006"), "transient"],
   ["57P01 admin_shutdown", coded("57P01"), "transient"],
   ["57P03 cannot_connect_now", coded("57P03"), "transient"],
-  ["57014 query_canceled", coded("57014"), "other"],
+  ["57014, a statement somebody stopped", coded("57014"), "other"],
   ["40002 transaction_integrity_constraint_violation", coded("40002"), "other"],
   ["42P01 undefined_table", coded("42P01"), "other"],
   ["BT001 an illegal move of a task", coded("BT001"), "other"],

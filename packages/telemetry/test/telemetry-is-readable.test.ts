@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { globSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { createLog, createMeter, metrics } from "../src/index.ts";
@@ -30,7 +31,7 @@ describe("metrics", () => {
 
   test("every metric that the sources name has a meaning, and every meaning is used", () => {
     const sources = ["packages/{executor,housekeeping,runtime}/src/**/*.ts", "apps/{api,worker}/src/**/*.ts"].flatMap(
-      (pattern) => globSync(pattern, { cwd: rooms.pathname }),
+      (pattern) => globSync(pattern, { cwd: fileURLToPath(rooms) }),
     );
     const named = new Set(
       sources.flatMap((path) =>

@@ -24,20 +24,20 @@ const verbsSchema = "baton_v1";
 /** In the order of their dependencies. */
 const verbFiles = [
   "../lifecycle/lifecycle.sql",
-  "../steps/addSteps.sql",
-  "../steps/followEdges.sql",
+  "../steps/add-steps.sql",
+  "../steps/follow-edges.sql",
   "../steps/claim.sql",
   "../steps/settle.sql",
   "../steps/dispatch.sql",
   "../sessions/sessions.sql",
-  "../sessions/releaseOrphans.sql",
-  "../tasks/createTask.sql",
+  "../sessions/release-orphans.sql",
+  "../tasks/create-task.sql",
   "../tasks/intents.sql",
-  "../checkpoints/saveCheckpoint.sql",
+  "../checkpoints/save-checkpoint.sql",
   "../effects/effects.sql",
-  "../live/appendLive.sql",
+  "../live/append-live.sql",
   "../limits/acquire.sql",
-  "../chat/appendReplies.sql",
+  "../chat/append-replies.sql",
 ] as const;
 
 const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.meta.url));

@@ -1,14 +1,11 @@
 /** The thread that renews a session's lease. What it does when is in lease.ts; here are its clocks and its connection. */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { createBeatConnection } from "./beat-connection.ts";
+import { type BeatConnectionOptions, createBeatConnection } from "./beat-connection.ts";
 import { createLease, type ToBeat } from "./lease.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 
-export interface BeatData {
-  readonly url: string;
-  readonly sessionId: string;
-  readonly beatMs: number;
-  readonly leaseMs: number;
+export interface BeatData extends BeatConnectionOptions {
+  /** When the first lease was asked for, by `monotonicMs`. */
   readonly grantedAt: number;
 }
 

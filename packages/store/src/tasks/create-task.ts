@@ -1,4 +1,4 @@
-/** Creates a task with its steps in one transaction; see createTask.sql. */
+/** Creates a task with its steps in one transaction; see create-task.sql. */
 import { sql } from "drizzle-orm";
 import type { CreateTask } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";

@@ -1,4 +1,4 @@
-/** The verb is releaseOrphans.sql. */
+/** The verb is release-orphans.sql. */
 import type { StepRef } from "@baton/core";
 import type { Connections } from "../connection/pools.ts";
 

@@ -1,4 +1,4 @@
-/** What the live channel needs of PostgreSQL; see appendLive.sql. */
+/** What the live channel needs of PostgreSQL; see append-live.sql. */
 import type { Connections } from "../connection/pools.ts";
 import type { ListenHandlers, Listener } from "../connection/listener.ts";
 
