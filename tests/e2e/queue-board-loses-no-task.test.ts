@@ -87,6 +87,8 @@ for (const backend of backends) {
     });
 
     it("a map of 10,000 items runs to its end and joins in order", async () => {
+      // Two slots would take minutes; the shipped default does not.
+      await stack.startWorker({ BATON_CONCURRENCY: "50" });
       const { id } = await stack.client.createTask({
         plan: {
           steps: [
