@@ -1,4 +1,4 @@
-export { defaultTimeoutMs, expressionsIn, layOutItems, layOutPlan } from "./layout.ts";
+export { defaultTimeoutMs, layOutItems, layOutPlan } from "./layout.ts";
 export type { LayoutOptions } from "./layout.ts";
 export {
   celExpression,

@@ -4,9 +4,9 @@
  * Purpose: resolve names to ids, and settle every per-step default in one place. Boundary: the plan
  * is valid (graph/ checked it); ids are handed in.
  */
-import { referencedSteps } from "../expressions/index.ts";
+import { expressionsIn, referencedSteps } from "../expressions/index.ts";
 import type { NewEdge, NewStep } from "../ports/store.ts";
-import type { CelExpression, ItemStep, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
+import type { ItemStep, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
 
 /** Deadlines by step type, in ms. An llm step covers a long reasoning call and its repairs. */
 export const defaultTimeoutMs: Readonly<Record<string, number>> = {
@@ -28,26 +28,6 @@ export interface LayoutOptions {
   readonly rankOf: (stepId: string) => number;
   /** Steps that exist already and may be depended on, by key (for revisions). */
   readonly existing?: ReadonlyMap<string, string>;
-}
-
-/** Every `$cel` source below a JSON value. */
-export function expressionsIn(value: unknown): string[] {
-  const found: string[] = [];
-  const stack: unknown[] = [value];
-  while (stack.length > 0) {
-    const next = stack.pop();
-    if (next === null || typeof next !== "object") continue;
-    if (
-      !Array.isArray(next) &&
-      typeof (next as { $cel?: unknown }).$cel === "string" &&
-      Object.keys(next).length === 1
-    ) {
-      found.push((next as CelExpression).$cel);
-      continue;
-    }
-    stack.push(...Object.values(next));
-  }
-  return found;
 }
 
 export function layOutPlan(plan: PlanSpec, options: LayoutOptions): NewStep[] {
@@ -80,7 +60,7 @@ export function layOutPlan(plan: PlanSpec, options: LayoutOptions): NewStep[] {
       config,
       join: joinCount(join),
       dependsOn,
-      references: references([...expressionsIn(config), ...(conditionsFrom.get(id) ?? [])], id),
+      references: references([...sourcesIn(config), ...(conditionsFrom.get(id) ?? [])], id),
       rank: options.rankOf(id),
       pool: pool ?? options.pool,
       timeoutMs: timeout_ms ?? defaultTimeoutMs[step.type] ?? 600_000,
@@ -104,7 +84,7 @@ export function layOutItems(
   newId: () => string,
 ): NewStep[] {
   const { description, retry, timeout_ms, on_exhausted, pool, ...config } = spec;
-  const refs = references(expressionsIn(config), map.key);
+  const refs = references(sourcesIn(config), map.key);
   return values.map((value, index) => ({
     stepId: newId(),
     key: `${map.key}[${index}]`,
@@ -122,6 +102,10 @@ export function layOutItems(
     onExhausted: on_exhausted ?? "fail",
     item: { parentStepId: map.stepId, index, value },
   }));
+}
+
+function sourcesIn(config: unknown): string[] {
+  return expressionsIn(config).flatMap(({ source }) => source ?? []);
 }
 
 function references(sources: readonly string[], self: string): string[] {
