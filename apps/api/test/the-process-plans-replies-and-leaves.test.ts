@@ -155,7 +155,7 @@ describe("the queue board", () => {
 
 const noRedis = inject("redisUnavailable");
 
-it.skipIf(noRedis !== "")(`on Redis it does the same${noRedis === "" ? "" : ` (skipped: ${noRedis})`}`, async () => {
+it.skipIf(noRedis !== "")(`on Redis it does the same${noRedis === "" ? "" : ` [skipped: ${noRedis}]`}`, async () => {
   const redis = await startTestRedis();
   if ("unavailable" in redis) throw new Error(redis.unavailable);
   try {

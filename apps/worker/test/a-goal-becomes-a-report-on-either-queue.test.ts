@@ -49,7 +49,9 @@ describe("a goal without any key", () => {
     await runGoal();
   });
 
-  test.skipIf(inject("redisUnavailable") !== "")("is planned, run by workers and reported, over Redis", async () => {
+  const missing = inject("redisUnavailable");
+  const name = `is planned, run by workers and reported, over Redis${missing === "" ? "" : ` [skipped: ${missing}]`}`;
+  test.skipIf(missing !== "")(name, async () => {
     const redis = await startTestRedis();
     if ("unavailable" in redis) throw new Error(redis.unavailable);
     try {

@@ -6,7 +6,7 @@ import { openRedisConnection } from "@baton/queue";
 const server = await stoppableRedis();
 if ("unavailable" in server) {
   describe("live channel on Redis", () => {
-    it.skip(`every case: ${server.unavailable}`, () => undefined);
+    it.skip(`every case [skipped: ${server.unavailable}]`, () => undefined);
   });
 } else {
   liveConformance("Redis", async () => ({

@@ -112,7 +112,7 @@ describe("jobs on PostgreSQL", () => claims(stoppablePostgres, (url) => openPost
 
 const redis = await stoppableRedis();
 if ("unavailable" in redis) {
-  describe("jobs on Redis", () => it.skip(`every case: ${redis.unavailable}`, () => undefined));
+  describe("jobs on Redis", () => it.skip(`every case [skipped: ${redis.unavailable}]`, () => undefined));
 } else {
   describe("jobs on Redis", () =>
     claims(

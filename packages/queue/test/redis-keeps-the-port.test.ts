@@ -5,7 +5,7 @@ import { openRedisQueue } from "@baton/queue";
 const server = await stoppableRedis();
 if ("unavailable" in server) {
   describe("queue on Redis", () => {
-    it.skip(`every case: ${server.unavailable}`, () => undefined);
+    it.skip(`every case [skipped: ${server.unavailable}]`, () => undefined);
   });
 } else {
   queueConformance("Redis", async () => ({

@@ -3,7 +3,7 @@ import { stoppableRedis } from "@baton/testing/conformance";
 import { openRedisConnection, openRedisQueue, queueBoardQueues } from "@baton/queue";
 
 const server = await stoppableRedis();
-const missing = "unavailable" in server ? ` (${server.unavailable})` : "";
+const missing = "unavailable" in server ? ` [skipped: ${server.unavailable}]` : "";
 const url = "url" in server ? server.url : "";
 const onError = () => undefined;
 const ids = { tenantId: "t", taskId: "k" };
