@@ -67,7 +67,7 @@ function listSkips(modules: readonly TestModule[]): Skip[] {
       const name = `${module.relativeModuleId} > ${suite?.fullName ?? test.fullName}`;
       const result = test.result();
       const note = result.state === "skipped" ? result.note : undefined;
-      const reason = note ?? reasonInName(suite?.name ?? test.name) ?? reasonInHooks(test.parent);
+      const reason = note ?? reasonInName(suite?.name ?? "") ?? reasonInName(test.name) ?? reasonInHooks(test.parent);
       const key = `${name}\n${reason}`;
       const skip = skips.get(key) ?? { name, reason, test_count: 0 };
       skip.test_count += 1;
