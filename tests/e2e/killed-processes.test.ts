@@ -106,26 +106,25 @@ for (const backend of backends) {
       expect((await stepsOf(id)).every((step) => step.failureCount === 0 && step.crashCount === 0)).toBe(true);
     });
 
-    it.skipIf(backend !== "redis")(
-      "Redis flushed in the middle of a run: no task is lost and no step commits twice",
-      async () => {
-        const { id } = await startGoal();
-        const plain = await stack.client.createTask({
-          plan: {
-            steps: Array.from({ length: 30 }, (_, index) => ({
-              id: `s${index}`,
-              type: "tool" as const,
-              tool: "clock.now",
-              ...(index >= 10 ? { depends_on: [`s${index - 10}`] } : {}),
-            })),
-          },
-        });
-        await until("steps run", async () => (await stepsOf(id)).some((step) => step.state === "running"));
-        await stack.redis?.flushAll();
-        await ends(plain.id);
-        await ends(id);
-      },
-    );
+    // PostgreSQL has no queue of its own to lose.
+    const whereRedisIs = backend === "redis" ? it : () => undefined;
+    whereRedisIs("Redis flushed in the middle of a run: no task is lost and no step commits twice", async () => {
+      const { id } = await startGoal();
+      const plain = await stack.client.createTask({
+        plan: {
+          steps: Array.from({ length: 30 }, (_, index) => ({
+            id: `s${index}`,
+            type: "tool" as const,
+            tool: "clock.now",
+            ...(index >= 10 ? { depends_on: [`s${index - 10}`] } : {}),
+          })),
+        },
+      });
+      await until("steps run", async () => (await stepsOf(id)).some((step) => step.state === "running"));
+      await stack.redis?.flushAll();
+      await ends(plain.id);
+      await ends(id);
+    });
 
     it("a task created twice with one key while the api dies in between exists once", async () => {
       const key = newId();
