@@ -4,7 +4,7 @@
  * Purpose: every connection runs as baton_engine (all tenants) or, inside an API transaction, as
  * baton_api with one tenant. Boundary: verbs get a way to query, never a connection.
  *
- * 1. No statement runs as the user the URL names, except migrations.
+ * 1. No statement runs as the user the URL names, except migrations and LISTEN, which reads no row.
  * 2. Start-up fails when a role is superuser, owner or BYPASSRLS.
  */
 import { BatonError } from "@baton/core";
