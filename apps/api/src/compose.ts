@@ -59,6 +59,7 @@ export async function compose({ config, log, meter }: ComposeOptions): Promise<C
       performers: interactivePerformers(runtime.performers),
       toolNames: [],
       session: config.session,
+      continuation: config.worker.continuation,
       log,
       meter,
     });

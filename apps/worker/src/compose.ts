@@ -41,6 +41,7 @@ export async function compose({ config, log, meter, tools, failPoint }: ComposeO
       pools,
       toolNames,
       session,
+      continuation: config.worker.continuation,
       log,
       meter,
       ...faults,

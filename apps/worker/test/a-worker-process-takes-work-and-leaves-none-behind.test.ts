@@ -32,6 +32,15 @@ describe("a worker process", () => {
     expect((await worker.get("/elsewhere")).status).toBe(404);
   });
 
+  test("sends every step through the queue when continuation is off", async () => {
+    await installation.startWorker({ BATON_CONTINUATION: "off" });
+    const ref = await installation.create([pidStep("a"), pidStep("b", 0, { depends_on: ["a"] })]);
+    expect((await installation.until(ref, "completed", "failed")).state).toBe("completed");
+    const traces = await installation.store.listTaskTraces(ref, { afterNo: 0, limit: 100 });
+    const started = traces.filter(({ type }) => type === "step-started");
+    expect(started.map(({ data }) => (data as { continued: boolean }).continued)).toEqual([false, false]);
+  });
+
   test("that is killed mid-step is followed by another one, and the task completes", async () => {
     const first = await installation.startWorker();
     const ref = await installation.create([pidStep("a", 60_000, { retry: { max_attempts: 1 } })]);

@@ -21,6 +21,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   BATON_MAX_TOKENS: { path: "task.maxTokens", kind: "number" },
   BATON_CONCURRENCY: { path: "worker.concurrency", kind: "number" },
   BATON_POOLS: { path: "worker.pools", kind: "list" },
+  BATON_CONTINUATION: { path: "worker.continuation", kind: "boolean" },
   DISABLE_TASK_WORKER: { path: "worker.disabled", kind: "boolean" },
   BATON_GRACE_MS: { path: "worker.graceMs", kind: "number" },
   BATON_WORKER_HOST: { path: "worker.host", kind: "text" },

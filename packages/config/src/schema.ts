@@ -39,6 +39,8 @@ export const configSchema = z.strictObject({
       /** Steps performed at once by one process. */
       concurrency: z.int().min(1).max(10_000).default(50),
       pools: z.array(z.string().min(1).max(60)).min(1).default(["default", "interactive"]),
+      /** A worker goes on with a step's successor in the same slot; off, every step travels through the queue. */
+      continuation: z.boolean().default(true),
       /** True: no consumer is started, tasks wait, readiness says `worker-disabled`. */
       disabled: z.boolean().default(false),
       /** From SIGTERM until running steps are handed back. */

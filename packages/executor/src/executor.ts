@@ -52,6 +52,8 @@ export interface ExecutorOptions {
   readonly log: LogPort;
   /** How many wake-ups may be performed at once. */
   readonly slots: number;
+  /** Whether a settle may claim a successor for the slot just freed; default true. */
+  readonly continuation?: boolean;
   /** Aborted when the session's lease is gone: everything stops and nothing is settled. */
   readonly lost: AbortSignal;
   /** Unix ms. */
@@ -170,7 +172,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await failPoint("before-settle");
       const settling = await stages.settle.admit();
       const { usage, traces } = account;
-      const mayContinue = !draining && !attempt.abandoned;
+      const mayContinue = (options.continuation ?? true) && !draining && !attempt.abandoned;
       const settlement = {
         ref: step.ref,
         attemptNo: step.attemptNo,

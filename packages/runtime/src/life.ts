@@ -24,6 +24,7 @@ export interface LifeOptions {
   /** What the session advertises; steps go only to processes that have their tools. */
   readonly toolNames: readonly string[];
   readonly session: Config["session"];
+  readonly continuation: boolean;
   readonly log: LogPort;
   readonly meter: MeterPort;
   readonly failPoint?: FailPoints;
@@ -76,6 +77,7 @@ async function begin(options: LifeOptions): Promise<Life> {
     meter,
     log,
     slots,
+    continuation: options.continuation,
     lost: session.lost,
     onAttemptsChanged: session.attemptsChanged,
     clock: Date.now,

@@ -90,6 +90,7 @@ export async function openInstallation(postgresUrl: string, slots = 4): Promise<
         pools: [{ pool, slots }],
         toolNames: [gated.name],
         session: configOf().session,
+        continuation: true,
         reportEveryMs,
         log,
         meter,
