@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import { uuidv7 } from "@baton/core";
 import { createPostgresLive } from "@baton/live";
 import { migrate, openStore } from "@baton/store";
-import { liveConformance, stoppablePostgres } from "@baton/testing/conformance";
+import { liveConformance } from "@baton/testing/conformance";
+import { startFaultyPostgres } from "@baton/testing/faults";
 import pg from "pg";
 
 liveConformance("PostgreSQL", async () => {
-  const server = await stoppablePostgres();
+  const server = await startFaultyPostgres();
   await migrate(server.url);
   return {
     async open(onError) {

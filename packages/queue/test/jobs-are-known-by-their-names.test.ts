@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { QueuePort, WakeUp } from "@baton/core/ports";
-import { stoppablePostgres, stoppableRedis } from "@baton/testing/conformance";
+import { stoppableRedis } from "@baton/testing/conformance";
+import { startFaultyPostgres } from "@baton/testing/faults";
 import {
   cancelJob,
   getJobStatus,
@@ -108,7 +109,7 @@ function claims(start: () => Promise<Server>, open: (url: string) => Promise<Que
   });
 }
 
-describe("jobs on PostgreSQL", () => claims(stoppablePostgres, (url) => openPostgresQueue({ url, onError })));
+describe("jobs on PostgreSQL", () => claims(startFaultyPostgres, (url) => openPostgresQueue({ url, onError })));
 
 const redis = await stoppableRedis();
 if ("unavailable" in redis) {

@@ -1,9 +1,10 @@
-import { queueConformance, stoppablePostgres } from "@baton/testing/conformance";
+import { queueConformance } from "@baton/testing/conformance";
+import { startFaultyPostgres } from "@baton/testing/faults";
 import { openPostgresQueue } from "@baton/queue";
 import { query } from "./database.ts";
 
 queueConformance("PostgreSQL", async () => {
-  const server = await stoppablePostgres();
+  const server = await startFaultyPostgres();
   return {
     open: () => openPostgresQueue({ url: server.url, onError: () => undefined }),
     stop: server.stop,

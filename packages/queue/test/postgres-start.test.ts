@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { stoppablePostgres } from "@baton/testing/conformance";
+import { startFaultyPostgres } from "@baton/testing/faults";
 import type { StoppableServer } from "@baton/testing/conformance";
 import { openPostgresQueue, queueBoardQueues } from "@baton/queue";
 import { query } from "./database.ts";
@@ -10,7 +10,7 @@ const ids = { tenantId: "t", taskId: "k" };
 describe("the queue on PostgreSQL", () => {
   let server: StoppableServer;
   beforeAll(async () => {
-    server = await stoppablePostgres();
+    server = await startFaultyPostgres();
   });
   afterAll(() => server.close());
 

@@ -4,7 +4,7 @@ import { migrate } from "@baton/store";
 import { createTestDatabase, type TestDatabase } from "@baton/testing/databases";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { explainedMigrationError } from "../src/migrations/explanation.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
+import { startTcpProxy } from "@baton/testing/faults";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -91,9 +91,9 @@ describe("migrate", () => {
 
   it("waits for a server that is not there yet", async () => {
     const proxy = await startTcpProxy(database.url);
-    proxy.cut(true);
+    proxy.refuse();
     const migrating = migrate(proxy.url);
-    await expect.poll(() => proxy.refusedCount, { timeout: 30_000 }).toBeGreaterThan(1);
+    await expect.poll(() => proxy.counts.refused, { timeout: 30_000 }).toBeGreaterThan(1);
     proxy.admit();
     expect(await migrating).toEqual({ changed: false });
     await proxy.close();

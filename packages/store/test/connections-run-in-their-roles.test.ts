@@ -8,7 +8,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Connections, openConnections, rowsOf } from "../src/connection/pools.ts";
 import { newId } from "./builders.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
+import { startTcpProxy } from "@baton/testing/faults";
 
 let database: TestDatabase;
 let admin: pg.Client;
@@ -100,7 +100,7 @@ describe("a connection", () => {
 
   it("that cannot be had is store-unavailable in every way to ask", async () => {
     const proxy = await startTcpProxy(database.url);
-    proxy.cut(true);
+    proxy.refuse();
     const away = openConnections({
       url: proxy.url,
       maxConnections: 1,

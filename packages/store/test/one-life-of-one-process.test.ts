@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from "@baton/testing/databases"
 import type { Session, SessionOptions, StopSignal } from "@baton/core/ports";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { claim, createTask, newId, step } from "./builders.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
+import { startTcpProxy } from "@baton/testing/faults";
 
 const patience = { timeout: 30_000 };
 
@@ -88,7 +88,7 @@ describe("a session", () => {
   it("reports beats that fail, and is lost when none gets through in time; its close leaves the end to the reaper", async () => {
     const proxy = await startTcpProxy(database.url);
     const { store, session, errors } = await openWorker(proxy.url, { leaseMs: 2_000 });
-    proxy.cut(true);
+    proxy.refuse();
     await expect.poll(() => session.lost.aborted, patience).toBe(true);
     expect(session.lost.reason).toMatchObject({
       code: "lease-lost",

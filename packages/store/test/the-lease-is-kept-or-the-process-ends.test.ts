@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "v
 import { createBeatConnection } from "../src/sessions/beat-connection.ts";
 import { type BeatAnswer, createLease, type FromBeat, type Lease } from "../src/sessions/lease.ts";
 import { newId } from "./builders.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
+import { startTcpProxy } from "@baton/testing/faults";
 
 const alive: BeatAnswer = { alive: true, stop: [] };
 
@@ -221,7 +221,7 @@ describe("the connection of the beats", () => {
     expect(await connection.beat()).toEqual(alive);
     const restored = () =>
       expect.poll(() => connection.beat().catch(() => undefined), { timeout: 30_000 }).toEqual(alive);
-    proxy.cut(true);
+    proxy.refuse();
     await expect(connection.beat()).rejects.toThrow();
     await expect(connection.beat()).rejects.toThrow();
     proxy.admit();

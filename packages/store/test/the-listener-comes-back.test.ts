@@ -2,7 +2,7 @@ import { createTestDatabase, type TestDatabase } from "@baton/testing/databases"
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type Listener, openListener } from "../src/connection/listener.ts";
-import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+import { startTcpProxy, type TcpProxy } from "@baton/testing/faults";
 
 const patience = { timeout: 30_000 };
 
@@ -85,7 +85,7 @@ describe("the one connection that listens", () => {
 
   it("that is turned away tries again until it is let in, and reports each failure", async () => {
     const { heard } = await subscribe("one");
-    proxy.cut(true);
+    proxy.refuse();
     const failures = () => errors.filter(({ message }) => /terminated|ECONN/i.test(message)).length;
     await expect.poll(failures, patience).toBeGreaterThan(3);
     expect(heard).toEqual(["LOST"]);
@@ -105,7 +105,7 @@ describe("the one connection that listens", () => {
   it("is not opened again for nobody, and not after it was closed", async () => {
     const one = await subscribe("one");
     await one.close();
-    proxy.cut(true);
+    proxy.refuse();
     await expect.poll(() => proxy.openCount, patience).toBe(0);
     proxy.admit();
     await subscribe("two");
@@ -123,7 +123,7 @@ describe("the one connection that listens", () => {
   });
 
   it("rejects the first subscriber when there is no server, and keeps none of it", async () => {
-    proxy.cut(true);
+    proxy.refuse();
     await expect(subscribe("one")).rejects.toThrow();
     proxy.admit();
     const later = await subscribe("two");

@@ -32,7 +32,7 @@ export async function redisCommand(port: number, command: string): Promise<strin
       if (answer.includes("\r\n")) break;
     }
     const [line = ""] = answer.split("\r\n");
-    if (!line.startsWith("+")) throw new Error(`Redis answered ${command} with ${line || "nothing"}`);
+    if (!/^[+:]/.test(line)) throw new Error(`Redis answered ${command} with ${line || "nothing"}`);
     return line;
   } finally {
     socket.destroy();
