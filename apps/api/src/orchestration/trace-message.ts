@@ -7,6 +7,7 @@ type Words = {
 };
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+const because = (reason: string | undefined): string => (reason === undefined ? "" : `: ${reason}`);
 const by = (who: string | undefined): string => (who === undefined ? "" : ` by ${who}`);
 
 const words: Words = {
@@ -21,11 +22,11 @@ const words: Words = {
   "step-expanded": ({ itemCount }, step) => `${step} became ${plural(itemCount, "item")}`,
   "step-deferred": ({ onStepIds }, step) => `${step} waits for ${plural(onStepIds.length, "step")}`,
   "step-skipped": (_data, step) => `${step} skipped`,
-  "step-reopened": ({ by: who }, step) => `${step} reopened${by(who)}`,
-  "step-resolved": ({ state, by: who }, step) => `${step} resolved as ${state}${by(who)}`,
+  "step-reopened": ({ by: who, reason }, step) => `${step} reopened${by(who)}${because(reason)}`,
+  "step-resolved": ({ state, by: who, reason }, step) => `${step} resolved as ${state}${by(who)}${because(reason)}`,
   "task-paused": ({ by: who }) => `Paused${by(who)}`,
   "task-resumed": ({ by: who }) => `Resumed${by(who)}`,
-  "task-cancelled": ({ by: who, reason }) => `Cancelled${by(who)}${reason === undefined ? "" : `: ${reason}`}`,
+  "task-cancelled": ({ by: who, reason }) => `Cancelled${by(who)}${because(reason)}`,
   "task-state-changed": ({ from, to }) => `${from} → ${to}`,
   "step-redispatched": (_data, step) => `${step} was queued again`,
   "orchestration-decided": ({ orchestrate, reasons }) =>

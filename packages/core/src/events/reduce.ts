@@ -159,7 +159,7 @@ function moveStep(replay: Replay, step: GraphStep, attemptNo: number, { type, da
       break;
     case "step-resolved":
       graph.move(step, "resolve", data.state);
-      graph.follow(step, data.state === "skipped" ? "all" : []);
+      graph.follow(step, data.state === "skipped" ? "all" : (data.deadEdges ?? []));
       break;
   }
 }

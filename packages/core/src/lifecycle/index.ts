@@ -1,3 +1,5 @@
+export { resolutionsOf } from "./resolution.ts";
+export type { Resolution } from "./resolution.ts";
 export { edgeVerdicts, stepKinds, stepStates, taskIntents, taskStates } from "./states.ts";
 export type { EdgeVerdict, StateClass, StepKind, StepState, TaskIntent, TaskState } from "./states.ts";
 export { stepEvents, stepTable, stepTargets } from "./step-table.ts";

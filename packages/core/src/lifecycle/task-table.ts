@@ -74,6 +74,8 @@ export const taskTable: readonly TaskTransitions[] = [
   ...fromEach(["blocked", "running", "waiting", "retrying"], "retry", workingStates, "a person retries a held step"),
   ...fromEach(["failed"], "resolve", [...moving, "paused"], "a person resolves a dead letter"),
   ...fromEach(["blocked", "running", "waiting", "retrying"], "resolve", moving, "a person resolves a held step"),
+  ...fromEach(["paused"], "retry", ["paused"], "a person retries a held step of a paused task"),
+  ...fromEach(["paused"], "resolve", ["paused", "completed"], "a person resolves a held step of a paused task"),
 ];
 
 /** Every move the table allows, whatever the event: the pairs SQL checks. */
