@@ -8,16 +8,16 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Config } from "@baton/config";
 import { defaultTenantId } from "@baton/core";
+import { interactivePool, plannedPool } from "@baton/core/plan";
 import type { LogPort, MeterPort } from "@baton/core/ports";
 import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
-import { openRuntime, plannedPool, startLives } from "@baton/runtime";
+import { openRuntime, startLives } from "@baton/runtime";
 import type { Lives, Runtime } from "@baton/runtime";
 import { hashApiKey } from "./access/api-key.ts";
 import { createBoards } from "./board/boards.ts";
 import type { ApiDeps } from "./deps.ts";
 import { interactivePerformers } from "./interactive.ts";
-import { interactivePool } from "./tasks/layout.ts";
 
 const version = "0.1.0";
 
@@ -89,7 +89,6 @@ function depsOf(
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
     mcpServers: new Map(),
     taskDefaults: config.task,
-    pool: plannedPool,
     workerDisabled: config.worker.disabled,
     version,
     planWaitMs: 30_000,

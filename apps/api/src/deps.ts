@@ -34,8 +34,6 @@ export interface ApiDeps {
   readonly secret: Uint8Array;
   /** The process's own settings for tasks; a task's own value wins. */
   readonly taskDefaults: TaskSettingsInput;
-  /** The pool of plan steps. */
-  readonly pool: string;
   readonly workerDisabled: boolean;
   readonly version: string;
   readonly planWaitMs: number;

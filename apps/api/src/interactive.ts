@@ -5,10 +5,10 @@
  * run in the process that answers requests.
  */
 import { BatonError } from "@baton/core";
+import { interactivePool } from "@baton/core/plan";
 import { stepTypes } from "@baton/core/ports";
 import type { Performer, StepType } from "@baton/core/ports";
 import type { Performers } from "@baton/executor";
-import { interactivePool } from "./tasks/layout.ts";
 
 const performedHere: ReadonlySet<StepType> = new Set(["plan", "evaluate", "reply"]);
 

@@ -1,4 +1,5 @@
 /** The code of the catalogue, key and health routes. */
+import { plannedPool } from "@baton/core/plan";
 import { prometheusContentType } from "@baton/telemetry";
 import type { RouteCode } from "./routing/call.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -79,7 +80,7 @@ export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
         };
         return { status: 503, body, headers: { "retry-after": "2" } };
       }
-      const served = await deps.store.poolServed(deps.pool);
+      const served = await deps.store.poolServed(plannedPool);
       const workers = served
         ? ("serving" as const)
         : deps.workerDisabled

@@ -105,7 +105,6 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
     newId,
     secret: randomBytes(32),
     taskDefaults: {},
-    pool: "default",
     workerDisabled: false,
     version: "0.0.0-test",
     planWaitMs: 30_000,

@@ -10,6 +10,8 @@ export type { RouteShape } from "./routes/shape.ts";
 export { openApiDocument } from "./openapi/document.ts";
 export { exitCodeOf, problem } from "./wire/problem.ts";
 export type { Problem } from "./wire/problem.ts";
+export { validate } from "./wire/validation.ts";
+export type { Place } from "./wire/validation.ts";
 export type { Scope } from "./wire/scalars.ts";
 export { statusOfStep, statusOfTask } from "./wire/statuses.ts";
 export type { Artifact, Step, Task } from "./wire/task.ts";

@@ -18,6 +18,5 @@ export type { TaskOrchestratorOptions } from "./orchestrator.ts";
 export { createPerformers } from "./performers/performers.ts";
 export { decomposeGoal } from "./plan/decompose.ts";
 export type { DecomposedGoal } from "./plan/decompose.ts";
-export { schedulePlan } from "./plan/schedule.ts";
 export { evaluateProgress } from "./progress/evaluate.ts";
 export type { ProgressEvaluation, TaskProgress } from "./progress/evaluate.ts";

@@ -1,4 +1,4 @@
-export { openRuntime, plannedPool } from "./runtime.ts";
+export { openRuntime } from "./runtime.ts";
 export type { FailPoints, PoolSlots, Runtime, RuntimeOptions } from "./runtime.ts";
 export { startLives } from "./lives.ts";
 export type { Lives, LivesOptions, PoolConsumer } from "./lives.ts";

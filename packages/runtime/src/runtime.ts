@@ -12,6 +12,7 @@ import { randomBytes } from "node:crypto";
 import { modelSettings, requireDatabaseUrl } from "@baton/config";
 import type { Config } from "@baton/config";
 import { uuidv7 } from "@baton/core";
+import { plannedPool } from "@baton/core/plan";
 import type {
   FailPoint,
   LivePort,
@@ -35,9 +36,6 @@ import { openChannels } from "./channels.ts";
 import { createClosers } from "./closers.ts";
 import type { Closers } from "./closers.ts";
 import { openTools } from "./tools-folder.ts";
-
-/** The pool of the steps that a plan adds. */
-export const plannedPool = "default";
 
 export interface PoolSlots {
   readonly pool: string;

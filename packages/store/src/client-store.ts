@@ -6,20 +6,12 @@ import type { TaskRef } from "@baton/core";
 import type { TraceRow } from "@baton/core/events";
 import type { StepKind, StepState, TaskIntent, TaskState } from "@baton/core/lifecycle";
 import type { CelExpression } from "@baton/core/plan";
-import type { ArtifactRef, NewStep, NewTrace, StepError, StepOutput, StepType } from "@baton/core/ports";
-import type { TaskSettings } from "@baton/core/task";
+import type { ArtifactRef, NewTrace, StepError, StepOutput, StepType } from "@baton/core/ports";
+import type { NewTask, TaskSettings } from "@baton/core/task";
 
-export interface CreateTask {
+export interface CreateTask extends NewTask {
   readonly tenantId: string;
   readonly taskId: string;
-  readonly kind: "goal" | "plan" | "reply";
-  readonly goal: string;
-  readonly input: unknown;
-  readonly settings: TaskSettings;
-  readonly steps: readonly NewStep[];
-  readonly result?: CelExpression;
-  readonly estimatedDurationMs?: number;
-  readonly threadId?: string;
   readonly originTaskId?: string;
   readonly createdBy?: string;
   /** Trace rows of decisions made before the task existed (orchestration-decided). */

@@ -1,8 +1,7 @@
 /** Errors as problem+json (RFC 9457). An error without a code of ours is `internal` and says nothing of its inside. */
 import { BatonError, errorCodes } from "@baton/core";
-import type { Problem } from "@baton/contracts";
+import type { Place, Problem } from "@baton/contracts";
 import { boundedText } from "@baton/core/json";
-import type { Place } from "./validation.ts";
 
 const secondsToWait = "2";
 

@@ -8,7 +8,7 @@
  * 2. Every error leaves as problem+json with the requestId that the log has.
  * 3. A path that exists answers a wrong method with 405 and Allow.
  */
-import { routes } from "@baton/contracts";
+import { routes, validate } from "@baton/contracts";
 import type { OperationId, RouteShape } from "@baton/contracts";
 import { BatonError } from "@baton/core";
 import { findUnstorable } from "@baton/core/json";
@@ -19,7 +19,7 @@ import { presentedKey, principalOf, requireScope } from "../access/api-key.ts";
 import type { Principal } from "../access/api-key.ts";
 import { readJsonBody } from "../request/json-body.ts";
 import { problemOf, problemResponse } from "../request/problem.ts";
-import { queryOf, validate } from "../request/validation.ts";
+import { queryOf } from "../request/query.ts";
 import type { RouteCode, StreamOfTask } from "./call.ts";
 import { readIdempotencyKey, requestHash, storedStream, takeKey } from "./idempotency.ts";
 

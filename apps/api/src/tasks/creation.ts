@@ -9,21 +9,19 @@ import { BatonError } from "@baton/core";
 import type { ErrorCode, TaskRef } from "@baton/core";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
 import type { NewTrace } from "@baton/core/ports";
-import { taskSettings } from "@baton/core/task";
-import type { TaskSettings, TaskSettingsInput } from "@baton/core/task";
+import { firstStep, layOutTask, taskSettings } from "@baton/core/task";
+import type { NewTask, TaskSettings, TaskSettingsInput } from "@baton/core/task";
 import type { CreateTask, IdempotencyRef } from "@baton/store";
 import type { z } from "zod";
 import type { Principal } from "../access/api-key.ts";
 import type { ApiDeps } from "../deps.ts";
-import { firstStep, layOut } from "./layout.ts";
+import { present } from "./wire.ts";
 
 export interface Capabilities {
   readonly chatModel?: ModelRef | undefined;
   readonly mentions?: readonly Mention[] | undefined;
   readonly allowedMcpServers?: Readonly<Record<string, { readonly tools: readonly string[] }>> | undefined;
 }
-
-const maxPlannedSteps = 100_000;
 
 /** Runs a check of a catalogue and points its error at the field. */
 function at<T>(pointer: string, check: () => T): T {
@@ -130,21 +128,10 @@ export class TaskCreation {
     idempotency: IdempotencyRef | undefined,
   ): Promise<CreateTask> {
     const settings = this.#settings(body.settings ?? {}, "/settings");
-    const place = { principal, idempotency, threadId: body.threadId, input: body.input };
-    if (body.plan === undefined) return this.goal({ ...place, goal: body.goal as string, settings, traces: [] });
-    this.#checkModels(body.plan);
-    const { steps, estimatedDurationMs } = layOut(body.plan, settings, {
-      maxSteps: body.settings?.maxSteps ?? maxPlannedSteps,
-      knownTools: this.#knownTools(),
-      pool: this.#deps.pool,
-      newId: this.#deps.newId,
-    });
-    const goal = body.goal ?? `Run a plan of ${steps.length} ${steps.length === 1 ? "step" : "steps"}`;
-    const { result } = body.plan;
-    return this.#create(
-      { ...place, kind: "plan", goal, settings, traces: [] },
-      { steps, estimatedDurationMs, ...(result === undefined ? {} : { result }) },
-    );
+    if (body.plan !== undefined) this.#checkModels(body.plan);
+    const knownTools = this.#knownTools();
+    const task = layOutTask(body, { settings, knownTools, newId: this.#deps.newId });
+    return this.#create(task, { principal, idempotency, traces: [] });
   }
 
   #checkModels(plan: PlanSpec): void {
@@ -159,33 +146,26 @@ export class TaskCreation {
   }
 
   async goal(intent: Intent): Promise<CreateTask> {
-    return this.#create({ ...intent, kind: "goal" }, { steps: [firstStep("plan", intent.settings, this.#deps.newId)] });
+    const { goal, input, settings, threadId } = intent;
+    return this.#create(layOutTask({ goal, input, threadId }, { settings, newId: this.#deps.newId }), intent);
   }
 
-  async reply(intent: Intent): Promise<CreateTask> {
-    return this.#create(
-      { ...intent, kind: "reply" },
-      { steps: [firstStep("reply", intent.settings, this.#deps.newId)] },
-    );
+  async reply({ goal, input = null, settings, threadId, ...intent }: Intent): Promise<CreateTask> {
+    const steps = [firstStep("reply", settings, this.#deps.newId)];
+    return this.#create({ kind: "reply", goal, input, settings, steps, ...present({ threadId }) }, intent);
   }
 
   async #create(
-    intent: Intent & { readonly kind: CreateTask["kind"] },
-    layout: Pick<CreateTask, "steps"> & Partial<Pick<CreateTask, "estimatedDurationMs" | "result">>,
+    layout: NewTask,
+    { principal, traces, idempotency }: Pick<Intent, "principal" | "traces" | "idempotency">,
   ): Promise<CreateTask> {
-    const { principal, threadId, idempotency } = intent;
     const task: CreateTask = {
+      ...layout,
       tenantId: principal.tenantId,
       taskId: this.#deps.newId(),
-      kind: intent.kind,
-      goal: intent.goal,
-      input: intent.input ?? null,
-      settings: intent.settings,
-      traces: intent.traces,
+      traces,
       createdBy: principal.keyId,
-      ...layout,
-      ...(threadId === undefined ? {} : { threadId }),
-      ...(idempotency === undefined ? {} : { idempotency }),
+      ...present({ idempotency }),
     };
     await this.#deps.store.createTask(task);
     return task;

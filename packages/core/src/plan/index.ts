@@ -1,5 +1,8 @@
 export { defaultTimeoutMs, layOutItems, layOutPlan } from "./layout.ts";
 export type { LayoutOptions } from "./layout.ts";
+export { interactivePool, plannedPool } from "./pools.ts";
+export { estimatedDurationMs, schedulePlan } from "./schedule.ts";
+export type { Schedule, ScheduleOptions } from "./schedule.ts";
 export {
   celExpression,
   dependency,
@@ -12,3 +15,4 @@ export {
   stepSpec,
 } from "./spec.ts";
 export type { CelExpression, ItemStep, JoinRule, ModelRef, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
+export { stepToWire } from "./wire.ts";

@@ -6,9 +6,8 @@
 import { BatonError } from "@baton/core";
 import { boundedText } from "@baton/core/json";
 import type { EvaluatedStep, PerformContext, Performer, StepOutput } from "@baton/core/ports";
-import { stepId } from "@baton/core/plan";
+import { schedulePlan, stepId } from "@baton/core/plan";
 import { evaluateProgress } from "../progress/evaluate.ts";
-import { schedulePlan } from "../plan/schedule.ts";
 import { allowedTools, modelOptionsOf, type PerformerParts, reservedIds } from "./attempt.ts";
 
 /** Longer outputs are shown by their size: the evaluation reads beginnings only. */

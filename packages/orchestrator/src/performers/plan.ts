@@ -1,7 +1,7 @@
 /** The step type `plan`: the goal becomes the task's steps. */
 import type { Performer } from "@baton/core/ports";
 import { decomposeGoal } from "../plan/decompose.ts";
-import { schedulePlan } from "../plan/schedule.ts";
+import { schedulePlan } from "@baton/core/plan";
 import { allowedTools, modelOptionsOf, type PerformerParts, reservedIds } from "./attempt.ts";
 
 export function planPerformer({ models, tools, newId, pool }: PerformerParts): Performer {

@@ -8,6 +8,7 @@
 import { BatonError } from "@baton/core";
 import type { BatonEvent } from "@baton/core/events";
 import { boundedText } from "@baton/core/json";
+import { estimatedDurationMs } from "@baton/core/plan";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
 import type { ModelMessage, ToolSummary } from "@baton/core/ports";
 import { type ModelAccess, type ModelOptions, openModel } from "../model/access.ts";
@@ -16,7 +17,6 @@ import { catalogueDetails, renderCatalogue } from "./catalogue.ts";
 import { planProblems } from "./check.ts";
 import { planSchema, readPlan } from "./draft.ts";
 import { planPrompt } from "./prompt.ts";
-import { estimatedDurationMs } from "./schedule.ts";
 
 export const maxPlanRepairs = 2;
 const maxInputChars = 4_000;

@@ -1,30 +1,8 @@
-/** How steps, claims and outcomes travel to and from the SQL verbs. */
+/** How claims and outcomes travel to and from the SQL verbs. */
 import type { StepRef } from "@baton/core";
-import type { ClaimedStep, NewStep, Settlement, StepOutput } from "@baton/core/ports";
+import { stepToWire } from "@baton/core/plan";
+import type { ClaimedStep, Settlement, StepOutput } from "@baton/core/ports";
 import { taskSettings } from "@baton/core/task";
-
-/** A step as `baton_v1.add_steps` reads it. */
-export function stepToWire(step: NewStep): Record<string, unknown> {
-  return {
-    id: step.stepId,
-    key: step.key,
-    kind: step.kind,
-    type: step.type,
-    description: step.description,
-    config: step.config,
-    join_n: step.join === "all" ? null : step.join,
-    refs: step.references,
-    rank: Math.round(step.rank),
-    pool: step.pool,
-    timeout_ms: step.timeoutMs,
-    retry: step.retry,
-    on_exhausted: step.onExhausted,
-    parent: step.item?.parentStepId ?? null,
-    item_index: step.item?.index ?? null,
-    item: step.item?.value ?? null,
-    deps: step.dependsOn.map((edge) => ({ step: edge.fromStepId, condition: edge.when ?? null })),
-  };
-}
 
 export interface OutputPlace {
   readonly output: unknown;

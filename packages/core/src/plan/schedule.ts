@@ -1,8 +1,9 @@
 /** From a valid plan to the steps of a task: ranks by the critical path, and how long it takes at the least. */
-import { buildGraph, criticalPath, estimateDuration } from "@baton/core/graph";
-import { layOutPlan } from "@baton/core/plan";
-import type { PlanSpec, RetryPolicySpec, StepSpec } from "@baton/core/plan";
-import type { NewStep } from "@baton/core/ports";
+import { criticalPath, estimateDuration } from "../graph/duration.ts";
+import { buildGraph } from "../graph/graph.ts";
+import type { NewStep } from "../ports/store.ts";
+import { layOutPlan } from "./layout.ts";
+import type { PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
 
 /** What a step is expected to take before anything was measured, in ms; it orders, it promises nothing. */
 const expectedMs: Readonly<Record<StepSpec["type"], number>> = {

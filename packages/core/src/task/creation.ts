@@ -1,0 +1,132 @@
+/**
+ * From what a client asks for to a task as the store creates it.
+ *
+ * Purpose: one layout of a new task, wherever it is created: in the api, or in a client's own transaction.
+ * Boundary: pure; ids are handed in. Who asks, and which models there are, is the caller's to check.
+ *
+ * 1. A plan that cannot run is refused here, before anything is written.
+ * 2. Only Baton's own steps are in the pool `interactive`.
+ */
+import { BatonError } from "../errors/errors.ts";
+import type { PlanProblem } from "../graph/problem.ts";
+import { validatePlan } from "../graph/validation.ts";
+import { defaultTimeoutMs } from "../plan/layout.ts";
+import { interactivePool, plannedPool } from "../plan/pools.ts";
+import { schedulePlan } from "../plan/schedule.ts";
+import type { CelExpression, PlanSpec } from "../plan/spec.ts";
+import type { NewStep } from "../ports/store.ts";
+import type { TaskSettings } from "./settings.ts";
+
+/** Of a plan that a client wrote and that names no limit of its own. */
+const mostPlannedSteps = 100_000;
+
+/** A goal, a plan, or both: the body of a request, in its shape. */
+export interface TaskRequest {
+  readonly goal?: string | undefined;
+  readonly plan?: PlanSpec | undefined;
+  readonly input?: unknown;
+  readonly settings?: { readonly maxSteps?: number | undefined } | undefined;
+  readonly threadId?: string | undefined;
+}
+
+export interface NewTask {
+  readonly kind: "goal" | "plan" | "reply";
+  readonly goal: string;
+  readonly input: unknown;
+  readonly settings: TaskSettings;
+  readonly steps: readonly NewStep[];
+  readonly result?: CelExpression;
+  readonly estimatedDurationMs?: number;
+  readonly threadId?: string;
+}
+
+export interface TaskLayoutOptions {
+  /** The request's settings over those of the installation. */
+  readonly settings: TaskSettings;
+  /** Absent: tools are not checked; a step with an unknown one fails. */
+  readonly knownTools?: ReadonlySet<string>;
+  /** UUIDv7. */
+  readonly newId: () => string;
+}
+
+/** @throws BatonError invalid-plan, invalid-expression or unknown-tool, with pointers into the request */
+export function layOutTask(request: TaskRequest, options: TaskLayoutOptions): NewTask {
+  const { plan, goal, threadId, input = null } = request;
+  const { settings, newId } = options;
+  const place = { input, settings, ...(threadId === undefined ? {} : { threadId }) };
+  if (plan === undefined) {
+    if (goal === undefined) throw new BatonError("invalid-request", "Give `goal`, or `plan`, or both.");
+    return { ...place, kind: "goal", goal, steps: [firstStep("plan", settings, newId)] };
+  }
+  const { steps, estimatedDurationMs } = layOutPlanned(plan, request.settings?.maxSteps ?? mostPlannedSteps, options);
+  return {
+    ...place,
+    kind: "plan",
+    goal: goal ?? `Run a plan of ${steps.length} ${steps.length === 1 ? "step" : "steps"}`,
+    steps,
+    estimatedDurationMs,
+    ...(plan.result === undefined ? {} : { result: plan.result }),
+  };
+}
+
+function layOutPlanned(
+  plan: PlanSpec,
+  maxSteps: number,
+  { settings, knownTools, newId }: TaskLayoutOptions,
+): ReturnType<typeof schedulePlan> {
+  const problems = validatePlan(plan, { maxSteps, ...(knownTools === undefined ? {} : { knownTools }) });
+  if (problems.length > 0) throw planError(problems);
+  refuseInteractive(plan);
+  const { retry, concurrency } = settings;
+  return schedulePlan(plan, { pool: plannedPool, newId, retry, concurrency });
+}
+
+function planError(problems: readonly PlanProblem[]): BatonError {
+  const first = problems[0] as PlanProblem;
+  const isExpression = problems.every(({ code }) => code === "invalid-expression");
+  const isTool = problems.every(({ code }) => code === "unknown-tool");
+  const code = isExpression ? "invalid-expression" : isTool ? "unknown-tool" : "invalid-plan";
+  return new BatonError(code, first.message, {
+    problems: problems.map(({ pointer, message }) => ({ pointer: `/plan${pointer}`, detail: message })),
+  });
+}
+
+/** The api process serves this pool, and it performs nothing but plans and replies. */
+function refuseInteractive(plan: PlanSpec): void {
+  for (const [index, step] of plan.steps.entries()) {
+    const places =
+      step.type === "map"
+        ? [
+            ["", step.pool],
+            ["/step", step.step.pool],
+          ]
+        : [["", step.pool]];
+    for (const [place, pool] of places) {
+      if (pool !== interactivePool) continue;
+      const detail = `Step "${step.id}" names the pool "${interactivePool}", which only Baton's own steps use. Name another pool, or none.`;
+      throw new BatonError("invalid-plan", detail, {
+        problems: [{ pointer: `/plan/steps/${index}${place}/pool`, detail }],
+      });
+    }
+  }
+}
+
+/** The one step a goal or a simple message begins with. */
+export function firstStep(kind: "plan" | "reply", settings: TaskSettings, newId: () => string): NewStep {
+  return {
+    stepId: newId(),
+    key: kind,
+    kind,
+    type: kind,
+    description: kind === "plan" ? "Plan the goal" : "Answer the message",
+    config: {},
+    join: "all",
+    dependsOn: [],
+    references: [],
+    rank: 0,
+    pool: interactivePool,
+    timeoutMs: defaultTimeoutMs[kind] ?? 900_000,
+    retry: settings.retry ?? {},
+    onExhausted: "fail",
+  };
+}
