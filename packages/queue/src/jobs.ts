@@ -9,7 +9,7 @@ import type { QueuePort, WakeUp } from "@baton/core/ports";
 import { messageId } from "./messages.ts";
 import { bullQueueOf } from "./port.ts";
 
-/** `unknown`: never sent, removed, or no longer among the last 1,000 that are kept. */
+/** `unknown`: never sent, removed, or no longer among those that are kept, at least the last 1,000. */
 export type JobStatus = "waiting" | "active" | "completed" | "failed" | "unknown";
 
 /** Sends the wake-up of one step; resolves to the job's id. A wake-up that was sent before is not sent again. */

@@ -12,7 +12,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "bullmq";
-import type { BackendFactory, IQueueBackend, WorkerOptions } from "bullmq";
+import type { BackendFactory, IQueueBackend, Job, WorkerOptions } from "bullmq";
+import { keptAfter } from "./backend.ts";
 
 export type Perform = (data: unknown) => Promise<void>;
 
@@ -44,7 +45,13 @@ export class PoolWorker extends Worker<unknown, void, string, IQueueBackend, nev
     options: WorkerOptions<never>,
     factory: BackendFactory<IQueueBackend, never>,
   ) {
-    super(name, (job) => perform(job.data), options, factory);
+    let completions = 0;
+    const performJob = (job: Job): Promise<void> => {
+      job.opts.removeOnComplete = keptAfter(completions);
+      completions += 1;
+      return perform(job.data);
+    };
+    super(name, performJob, options, factory);
     this.#observe();
   }
 

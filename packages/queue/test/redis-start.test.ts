@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { stoppableRedis } from "@baton/testing/conformance";
 import { openRedisConnection, openRedisQueue, queueBoardQueues } from "@baton/queue";
 
@@ -24,26 +24,6 @@ describe.skipIf(missing !== "")(`the queue on Redis${missing}`, () => {
     await redis.config("SET", "maxmemory-policy", "noeviction");
     redis.disconnect();
     expect(warnings).toEqual([expect.stringContaining("allkeys-lru")]);
-  });
-
-  it("keeps the last 1,000 messages that are done", async () => {
-    const port = await openRedisQueue({ url, onError });
-    let done = 0;
-    const count = async () => {
-      done += 1;
-    };
-    await port.consume({ pool: "kept", slots: 8, onError, perform: count });
-    await port.enqueue(
-      "kept",
-      Array.from({ length: 1_100 }, (_, index) => ({ ...ids, stepId: `s${index}`, dispatchNo: 1 })),
-    );
-    await vi.waitFor(() => expect(done).toBe(1_100), { timeout: 30_000 });
-    const [queue] = queueBoardQueues(port, ["kept"]) as { getCompletedCount(): Promise<number> }[];
-    await vi.waitFor(async () => expect(await port.depth("kept")).toEqual({ waiting: 0, active: 0 }), {
-      timeout: 30_000,
-    });
-    expect(await queue?.getCompletedCount()).toBe(1_000);
-    await port.close();
   });
 
   it("sends ids and nothing else", async () => {
