@@ -20,6 +20,8 @@ export interface TestDatabase {
   addTenant(tenantId: string): Promise<void>;
   /** A statement as the superuser, for what no verb does: to age a row, to break one. */
   execute(statement: string, values?: readonly unknown[]): Promise<void>;
+  /** A query as the superuser, who sees every tenant and every session of the server. */
+  read<Row>(statement: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   drop(): Promise<void>;
 }
 
@@ -41,7 +43,9 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
       adminUrl: urlOf(serverUrl, name),
       addTenant: (tenantId) => addTenant(urlOf(serverUrl, name), tenantId),
       rowCounts: () => rowCounts(urlOf(serverUrl, name)),
-      execute: (statement, values = []) => execute(urlOf(serverUrl, name), statement, values),
+      execute: async (statement, values = []) => void (await query(urlOf(serverUrl, name), statement, values)),
+      read: <Row>(statement: string, values: readonly unknown[] = []) =>
+        query(urlOf(serverUrl, name), statement, values) as Promise<readonly Row[]>,
       drop: async () => {
         const client = new pg.Client({ connectionString: serverUrl });
         await client.connect();
@@ -54,18 +58,19 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
   }
 }
 
-async function execute(adminUrl: string, statement: string, values: readonly unknown[]): Promise<void> {
+async function query(adminUrl: string, statement: string, values: readonly unknown[]): Promise<readonly unknown[]> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
   try {
-    await client.query(statement, [...values]);
+    return (await client.query(statement, [...values])).rows;
   } finally {
     await client.end();
   }
 }
 
-const addTenant = (adminUrl: string, tenantId: string): Promise<void> =>
-  execute(adminUrl, "insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]);
+async function addTenant(adminUrl: string, tenantId: string): Promise<void> {
+  await query(adminUrl, "insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]);
+}
 
 async function rowCounts(adminUrl: string): Promise<Readonly<Record<string, number>>> {
   const client = new pg.Client({ connectionString: adminUrl });

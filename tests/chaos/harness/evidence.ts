@@ -1,0 +1,95 @@
+/** Everything that a run left behind: rows, traces and effects, read once, after the last process has ended. */
+import { defaultTenantId } from "@baton/core";
+import type { TraceRow } from "@baton/core/events";
+import type { Store } from "@baton/store";
+import type { StoredEffect } from "./sink.ts";
+import type { Expected, World } from "./world.ts";
+
+type TaskRow = NonNullable<Awaited<ReturnType<Store["getTask"]>>>;
+type StepRow = Awaited<ReturnType<Store["listTaskSteps"]>>[number];
+
+export interface TaskEvidence {
+  readonly taskId: string;
+  readonly expected: Expected;
+  /** Undefined when the task was accepted and is not there. */
+  readonly task: TaskRow | undefined;
+  readonly steps: readonly StepRow[];
+  readonly traces: readonly TraceRow[];
+}
+
+export interface Evidence {
+  readonly tasks: readonly TaskEvidence[];
+  readonly effects: readonly StoredEffect[];
+  /** Steps of a tool that writes to the sink: the step's id and its state. */
+  readonly effectSteps: ReadonlyMap<string, { readonly taskId: string; readonly state: string }>;
+  /** Tasks in the database that nobody was answered for. */
+  readonly unknownTaskIds: readonly string[];
+  readonly deadlocks: number;
+  /** The longest time between two traces while a task was open, in ms. */
+  readonly longestGapMs: number;
+}
+
+/** Tools that record one effect in the sink on each execution. */
+const effectTools = ["chaos.effect"];
+const readers = 4;
+
+/** After `world.end()`: nothing writes any more. */
+export async function gather(world: World): Promise<Evidence> {
+  const { stack, sink, tasks } = world;
+  const left = [...tasks];
+  const found: TaskEvidence[] = [];
+  const read = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      found.push(await readTask(stack.store, ...next));
+    }
+  };
+  await Promise.all(Array.from({ length: readers }, read));
+  const effectRows = await stack.database.read<{ stepId: string; taskId: string; state: string }>(
+    `select step_id as "stepId", task_id as "taskId", state from baton.task_execution_step where config->>'tool' = any ($1) and type = 'tool'`,
+    [effectTools],
+  );
+  const ids = await stack.database.read<{ taskId: string }>(`select task_id as "taskId" from baton.task_execution`);
+  return {
+    tasks: found,
+    effects: await sink.effects(),
+    effectSteps: new Map(effectRows.map(({ stepId, taskId, state }) => [stepId, { taskId, state }])),
+    unknownTaskIds: ids.map(({ taskId }) => taskId).filter((taskId) => !tasks.has(taskId)),
+    deadlocks: await deadlocks(world),
+    longestGapMs: longestGap(found),
+  };
+}
+
+async function readTask(store: Store, taskId: string, expected: Expected): Promise<TaskEvidence> {
+  const ref = { tenantId: defaultTenantId, taskId };
+  const task = await store.getTask(ref);
+  const steps = await store.listTaskSteps(ref, { limit: 1_000_000 });
+  const traces = await store.listTaskTraces(ref, { limit: 1_000_000 });
+  return { taskId, expected, task, steps, traces };
+}
+
+/** A session adds its deadlocks to the statistics when it ends at the latest, so the others are waited for. */
+async function deadlocks({ stack }: World): Promise<number> {
+  const { read } = stack.database;
+  const patience = performance.now() + 10_000;
+  for (;;) {
+    const [row] = await read<{ others: number; deadlocks: number }>(
+      `select (select count(*)::int from pg_stat_activity where datname = current_database() and application_name like 'baton%') as others,
+              deadlocks::int from pg_stat_database where datname = current_database()`,
+    );
+    if (row === undefined) throw new Error("pg_stat_database does not know this database.");
+    if (row.others === 0 || performance.now() > patience) return row.deadlocks;
+  }
+}
+
+/** Over all tasks together: while any of them was open, how long did nothing at all happen? */
+function longestGap(tasks: readonly TaskEvidence[]): number {
+  const open = tasks.map(({ traces }) => [traces[0]?.createdAt ?? 0, traces.at(-1)?.createdAt ?? 0] as const);
+  const times = tasks.flatMap(({ traces }) => traces.map(({ createdAt }) => createdAt)).toSorted((a, b) => a - b);
+  let longest = 0;
+  for (let at = 1; at < times.length; at++) {
+    const [from = 0, to = 0] = [times[at - 1], times[at]];
+    if (to - from <= longest) continue;
+    if (open.some(([begun, ended]) => begun <= from && ended >= to)) longest = to - from;
+  }
+  return Math.round(longest);
+}

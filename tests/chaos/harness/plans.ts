@@ -1,0 +1,33 @@
+/** Plans that the cases have in common. Every step records one effect in the sink. */
+import type { PlanSpec } from "@baton/core/plan";
+
+export interface EffectArguments {
+  /** Waited before the effect takes place, in ms. */
+  readonly before_ms?: number;
+  /** Waited after it. */
+  readonly after_ms?: number;
+  readonly label?: string;
+}
+
+const effectStep = (id: string, args: EffectArguments) => ({
+  id,
+  type: "tool" as const,
+  tool: "chaos.effect",
+  arguments: { ...args },
+});
+
+/** `length` steps, each after the one before it. */
+export function effectChain(length: number, args: EffectArguments = {}): PlanSpec {
+  return {
+    steps: Array.from({ length }, (_, at) => ({
+      ...effectStep(`s${at}`, args),
+      ...(at > 0 && { depends_on: [`s${at - 1}`] }),
+    })),
+  };
+}
+
+/** `width` steps side by side, and one after all of them. */
+export function effectFan(width: number, args: EffectArguments = {}): PlanSpec {
+  const fan = Array.from({ length: width }, (_, at) => effectStep(`f${at}`, args));
+  return { steps: [...fan, { ...effectStep("join", {}), depends_on: fan.map(({ id }) => id) }] };
+}

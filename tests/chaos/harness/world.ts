@@ -1,0 +1,170 @@
+/**
+ * A world: one system under test with its sink, its faults, and what is expected of it.
+ *
+ * 1. A task is expected from the moment it was answered 2xx; how it should end is said when it is created.
+ * 2. Everything random comes from the world's seed.
+ * 3. Every worker runs with the fast lease (beat 1 s, dead after 3 s) and the fail-point port, unless a case says otherwise.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { PlanSpec } from "@baton/core/plan";
+import type { TaskState } from "@baton/core/lifecycle";
+import type { TestDatabase } from "@baton/testing/databases";
+import { startTestPostgres, type TestPostgres } from "@baton/testing/servers";
+import { isRunning } from "../../stack/program.ts";
+import { type Backend, newId, type Stack, startStack, type Worker } from "../../stack/stack.ts";
+import type { FailPointPlan } from "../programs/fail-points.ts";
+import { createFaultLog, type FaultLog } from "./fault-log.ts";
+import { postTask } from "./post-task.ts";
+import type { Random } from "./random.ts";
+import { type Sink, startSink } from "./sink.ts";
+import { untilSettled } from "./watchdog.ts";
+
+export interface WorldOptions {
+  readonly backend: Backend;
+  readonly continuation: boolean;
+  readonly random: Random;
+  /** A superuser's URL. */
+  readonly postgresUrl: string;
+  /** At the start; default 2. */
+  readonly workers?: number;
+  /** Per worker; default 10. */
+  readonly slots?: number;
+  /** Of every process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of the api alone. */
+  readonly apiEnv?: Readonly<Record<string, string>>;
+  /** A PostgreSQL for this world alone, because a fault is aimed at the server. */
+  readonly ownPostgres?: boolean;
+  /** Run on the world's database before anything starts: deliberate breakage of a verb. */
+  readonly sabotage?: (database: TestDatabase) => Promise<void>;
+}
+
+export interface Expected {
+  /** In which the task has to end or rest. */
+  readonly state: TaskState;
+  /** Steps of its plan. */
+  readonly stepCount: number;
+}
+
+export interface WorkerOptions {
+  readonly failPoints?: readonly FailPointPlan[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly main?: string;
+}
+
+export interface World {
+  readonly backend: Backend;
+  readonly continuation: boolean;
+  readonly random: Random;
+  readonly slots: number;
+  readonly stack: Stack;
+  readonly sink: Sink;
+  readonly faults: FaultLog;
+  /** Only with `ownPostgres`. */
+  readonly postgres: TestPostgres | undefined;
+  /** Every task that was accepted, with what is expected of it. */
+  readonly tasks: ReadonlyMap<string, Expected>;
+  /** Resolves when it is ready. */
+  startWorker(options?: WorkerOptions): Promise<Worker>;
+  /** Workers that have not ended. */
+  running(): readonly Worker[];
+  /** SIGKILL, recorded; resolves when it is gone. Its slots count as executions that may run again. */
+  kill(worker: Worker): Promise<void>;
+  /** POSTs tasks with idempotency keys, repeating what got no answer; resolves to their ids. */
+  createTasks(count: number, planOf: (index: number) => PlanSpec, expected?: TaskState): Promise<readonly string[]>;
+  /** For a task that a case created by itself. */
+  expectTask(taskId: string, expected: Expected): void;
+  /** Resolves when every task is in the state expected of it; fails at once, with a dump, when nothing moves for `stallMs` (60 s). */
+  untilAllSettled(ids?: readonly string[], stallMs?: number): Promise<void>;
+  /** Ends everything that runs; database and files stay. */
+  end(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const workerMain = "tests/chaos/programs/worker.ts";
+const toolsFolder = fileURLToPath(new URL("../programs/tools", import.meta.url));
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { backend, continuation, random, slots = 10 } = options;
+  const folder = await mkdtemp(join(tmpdir(), "baton-chaos-"));
+  const undo: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const postgres = options.ownPostgres === true ? await startTestPostgres() : undefined;
+    if (postgres !== undefined) undo.push(() => postgres.stop());
+    const sink = await startSink(join(folder, "effects.ndjson"));
+    undo.push(() => sink.close());
+    const stack = await startStack({
+      postgresUrl: postgres?.url ?? options.postgresUrl,
+      backend,
+      workers: options.workers ?? 2,
+      workerMain,
+      ...(options.sabotage !== undefined && { prepare: options.sabotage }),
+      ...(options.apiEnv !== undefined && { apiEnv: options.apiEnv }),
+      env: {
+        CHAOS_SINK: sink.url,
+        BATON_TOOLS: toolsFolder,
+        BATON_CONCURRENCY: String(slots),
+        BATON_CONTINUATION: String(continuation),
+        ...options.env,
+      },
+    });
+    undo.push(() => stack.stop("SIGKILL"));
+    return createWorld({ backend, continuation, random, slots, stack, sink, postgres, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Parts = Pick<World, "backend" | "continuation" | "random" | "slots" | "stack" | "sink" | "postgres" | "close">;
+
+function createWorld(parts: Parts): World {
+  const { stack, slots, sink } = parts;
+  const faults = createFaultLog();
+  const tasks = new Map<string, Expected>();
+  return {
+    ...parts,
+    faults,
+    tasks,
+    async startWorker({ failPoints, env, main }: WorkerOptions = {}) {
+      const points = failPoints === undefined ? {} : { CHAOS_FAIL_POINTS: JSON.stringify(failPoints) };
+      return await stack.startWorker({ ...points, ...env }, main);
+    },
+    running: () => stack.workers.filter(isRunning),
+    async kill(worker) {
+      faults.record("kill", `${worker.name} (pid ${worker.process.pid})`, slots);
+      worker.kill("SIGKILL");
+      await worker.exited;
+    },
+    async createTasks(count, planOf, expected = "completed") {
+      const ids: string[] = [];
+      const left = Array.from({ length: count }, (_, index) => index);
+      const post = async (): Promise<void> => {
+        for (let index = left.shift(); index !== undefined; index = left.shift()) {
+          const plan = planOf(index);
+          const taskId = await postTask(stack, { plan }, newId());
+          ids.push(taskId);
+          tasks.set(taskId, { state: expected, stepCount: plan.steps.length });
+        }
+      };
+      await Promise.all(Array.from({ length: Math.min(8, count) }, post));
+      return ids;
+    },
+    expectTask: (taskId, expected) => void tasks.set(taskId, expected),
+    untilAllSettled: (ids = [...tasks.keys()], stallMs = 60_000) =>
+      untilSettled({
+        stack,
+        sink,
+        faults,
+        stallMs,
+        expected: new Map(ids.map((id) => [id, tasks.get(id)?.state ?? "completed"])),
+      }),
+    end: () => stack.end("SIGKILL"),
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * The fault suite at the scale of `npm test`: every case over every backend, with continuation on one of them and off
+ * on the other; `npm run chaos` runs all combinations at full scale.
+ */
+import { describe, expect, inject, it } from "vitest";
+import { backends } from "../stack/stack.ts";
+import { cases } from "./cases/index.ts";
+import { createRandom } from "./harness/random.ts";
+import { failureText } from "./harness/report.ts";
+import { runCase } from "./harness/run-case.ts";
+
+const patienceMs = 180_000;
+
+for (const backend of backends) {
+  const missing = inject("redisUnavailable");
+  const reason = backend === "redis" && missing !== "" ? missing : undefined;
+  const name = `faults over ${backend}${reason === undefined ? "" : ` [skipped: ${reason}]`}`;
+  describe.skipIf(reason !== undefined).concurrent(name, () => {
+    for (const [at, chaosCase] of cases.entries()) {
+      if (!chaosCase.backends.includes(backend)) continue;
+      const continuation = (at + backends.indexOf(backend)) % 2 === 0;
+      it(`${chaosCase.id}: ${chaosCase.claims}`, { timeout: patienceMs }, async () => {
+        const random = createRandom(`t/${chaosCase.id}/${backend}`);
+        const scale = chaosCase.scale.t;
+        const report = await runCase(chaosCase, {
+          backend,
+          continuation,
+          random,
+          scale,
+          postgresUrl: inject("postgresUrl"),
+        });
+        expect(report.findings, failureText(report)).toEqual([]);
+      });
+    }
+  });
+}

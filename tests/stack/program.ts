@@ -1,0 +1,83 @@
+/**
+ * Programs of ours as processes of their own, for tests of the whole.
+ *
+ * 1. They leave when the test's process does, however it ends: each holds the other end of a pipe.
+ * 2. What a program printed is kept, and shown when it ends unexpectedly.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+
+export interface Program {
+  readonly name: string;
+  readonly process: ChildProcess;
+  /** What it printed so far; the last 200,000 characters. */
+  output(): string;
+  /** The exit code, or the signal that ended it; -1 when it could not be started. */
+  readonly exited: Promise<number | string>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface ProgramStart {
+  readonly name: string;
+  /** Path of a TypeScript or JavaScript file. */
+  readonly main: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const keptChars = 200_000;
+
+export function startProgram({ name, main, cwd, env }: ProgramStart): Program {
+  const child = spawn(process.execPath, [main], {
+    cwd,
+    env: { ...env, BATON_LIFETIME_FD: "3" },
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  let printed = "";
+  const keep = (chunk: Buffer): void => {
+    printed = (printed + chunk.toString("utf8")).slice(-keptChars);
+  };
+  child.stdout?.on("data", keep);
+  child.stderr?.on("data", keep);
+  // A program that closes its end of the pipe early is about to end anyway.
+  child.stdio[3]?.on("error", () => undefined);
+  const exited = new Promise<number | string>((resolve) => {
+    child.once("exit", (code, signal) => resolve(signal ?? code ?? -1));
+    child.once("error", (error) => {
+      printed += String(error);
+      resolve(-1);
+    });
+  });
+  return { name, process: child, output: () => printed, exited, kill: (signal) => void child.kill(signal) };
+}
+
+export const isRunning = ({ process: { exitCode, signalCode } }: Program): boolean =>
+  exitCode === null && signalCode === null;
+
+/** Polls a condition that is expected to hold soon; fails at once when the program it concerns has ended. */
+export async function until(
+  what: string,
+  holds: () => Promise<boolean>,
+  program?: Program,
+  patienceMs = 60_000,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    if (program !== undefined && program.process.exitCode !== null)
+      throw new Error(`${program.name} ended with ${program.process.exitCode}:\n${program.output()}`);
+    if (await holds().catch(() => false)) return;
+    if (performance.now() > deadline) throw new Error(`Not within ${patienceMs} ms: ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
