@@ -1,0 +1,86 @@
+/** Restate's server as a program: one node with every role, on TCP ports of its own. */
+import { closeSync, openSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { spawnGuarded } from "@baton/embedded/guard";
+import { freePorts } from "../machine.ts";
+import { resolveFile } from "../packages.ts";
+import type { Shape } from "../peer.ts";
+
+export interface RestateServer {
+  readonly pid: number;
+  readonly ingressUrl: string;
+  readonly metricsUrl: string;
+  /** Makes the handlers of a running endpoint known. */
+  register(endpointUrl: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const startLimitMs = 120_000;
+
+export async function startRestateServer(dataDir: string, shape: Shape): Promise<RestateServer> {
+  const [ingress = 0, admin = 0, node = 0] = await freePorts(3);
+  const log = openSync(path.join(dataDir, "server.log"), "a");
+  const program = await spawnGuarded({
+    command: resolveFile(
+      `@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`,
+      "@restatedev/restate-server/package.json",
+    ),
+    args: ["--no-logo", "--base-dir", dataDir],
+    env: {
+      RESTATE_LISTEN_MODE: "tcp",
+      RESTATE_BIND_IP: "127.0.0.1",
+      RESTATE_ADVERTISED_HOST: "127.0.0.1",
+      RESTATE_NODE_NAME: "bench",
+      RESTATE_BIND_PORT: String(node),
+      RESTATE_INGRESS__BIND_PORT: String(ingress),
+      RESTATE_ADMIN__BIND_PORT: String(admin),
+      RESTATE_DEFAULT_NUM_PARTITIONS: String(shape["partitions"]),
+      RESTATE_LOG_FILTER: "off",
+      RESTATE_TRACING_FILTER: "off",
+      RESTATE_DISABLE_TELEMETRY: "true",
+      ...environmentOf(shape),
+    },
+    cwd: dataDir,
+    output: log,
+    stopSignal: "TERM",
+    graceMs: 10_000,
+  }).finally(() => closeSync(log));
+  await Promise.all([
+    untilOk(`http://127.0.0.1:${admin}/health`),
+    untilOk(`http://127.0.0.1:${ingress}/restate/health`),
+  ]);
+  return {
+    pid: program.pid,
+    ingressUrl: `http://127.0.0.1:${ingress}`,
+    metricsUrl: `http://127.0.0.1:${node}/metrics`,
+    async register(endpointUrl) {
+      const answer = await fetch(`http://127.0.0.1:${admin}/deployments`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ uri: endpointUrl }),
+      });
+      if (!answer.ok) throw new Error(`Restate refused ${endpointUrl}: ${answer.status} ${await answer.text()}`);
+    },
+    stop: async () => void (await program.stop()),
+  };
+}
+
+/** `RESTATE_…=…` in a shape replaces a setting of the server by its documented name. */
+function environmentOf(shape: Shape): Record<string, string> {
+  const given = Object.entries(shape).filter(([name]) => name.startsWith("RESTATE_"));
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+}
+
+async function untilOk(url: string): Promise<void> {
+  const until = performance.now() + startLimitMs;
+  for (;;) {
+    const ok = await fetch(url).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    if (ok) return;
+    if (performance.now() > until) throw new Error(`Restate's ${url} did not answer within ${startLimitMs} ms.`);
+    await delay(20);
+  }
+}
