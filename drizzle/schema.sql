@@ -402,6 +402,7 @@ create table baton.task_execution_step (
   constraint step_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'ready'::text, 'running'::text, 'waiting'::text, 'failed'::text, 'completed'::text, 'skipped'::text, 'cancelled'::text])))
 ) with (fillfactor=70);
 CREATE INDEX step_dispatched ON baton.task_execution_step USING btree (pool, dispatched_at) WHERE ((state = 'ready'::text) AND (dispatched_at IS NOT NULL));
+CREATE INDEX step_failed ON baton.task_execution_step USING btree (tenant_id, task_id, step_id) WHERE (state = 'failed'::text);
 CREATE INDEX step_items ON baton.task_execution_step USING btree (tenant_id, task_id, parent_step_id, item_index) WHERE (parent_step_id IS NOT NULL);
 CREATE UNIQUE INDEX step_key ON baton.task_execution_step USING btree (key, task_id, tenant_id);
 CREATE UNIQUE INDEX step_position ON baton.task_execution_step USING btree (tenant_id, task_id, "position");
@@ -542,8 +543,14 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 5b85db180e59be289bd2853887ddbb54ee97d4c163d41dd0a56a9bd0be5f87a2
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 f119ac8007ce4960d84d7fb98596c9efd7c9a7b299b947f3785b59989edd9fb4
+-- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
+--   returns text; sql immutable parallel safe; body sha256 42bddb3d8b8e607b3cd6292f8b9069305f2705b8e5b75036d09d2c253a033b02
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)
 --   returns jsonb; plpgsql volatile; body sha256 c3a0e097e0aec10f32c7f732395662675a48b3947fab785581de38c445f072bf
+-- function baton_v1.dispatch_readied(p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone)
+--   returns jsonb; plpgsql volatile; body sha256 fa551745f5d67c41b9f52fee28d6c7b73c548d17d0d71a3fdd8e7f104c64ab02
+-- function baton_v1.error_pattern(p_message text)
+--   returns text; sql immutable parallel safe; body sha256 9df64e0e4b6f8a43f52ad1bd63e72afd6e26fc463ee600375599ea1ac9673aaa
 -- function baton_v1.finish_effect(p_key baton_v1.step_key, p_call integer, p_state text, p_result jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 56fc8490b7a1807e7ad060cb10caf1eb499725c02303747879741473d8b20f62
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
@@ -562,8 +569,12 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 77648bbc9dcfc4d99efdfcf60bc055435e9849cf758d44b40820f2ca5b7e5c68
 -- function baton_v1.release_orphans(p_session uuid, p_performing jsonb, p_older_ms integer)
 --   returns integer; plpgsql volatile; body sha256 15a8800f88108f9a6a70f03fee8159a293438b431fa0b1294ae782b7a1a8c3e0
+-- function baton_v1.resolve_step(p_key baton_v1.step_key, p_attempt integer, p_resolution jsonb, p_content bytea, p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 8f70ec936a36764f7ae1b799f1bf2445cb9d04106b610ba72075a06e276a7238
 -- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 5500fb61fd61e008ad028702a761c345a0ebff878e4a1d06f0b886cad4d14f80
+-- function baton_v1.retry_steps(p_keys baton_v1.step_key[], p_by text, p_reason text, p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 0367271a4ce899992538e0572a27ee6d51a2c49756fe4c69e221b590b2ce31ce
 -- function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 27a177a9051270546eda818e0027d577293351d0f6aa3f3853485171c0afd807
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)

@@ -16,6 +16,7 @@ import type { ApiDeps } from "./deps.ts";
 import { chatCode } from "./chat/code.ts";
 import { uiStream } from "./chat/streams.ts";
 import { orchestrationCode } from "./orchestration/code.ts";
+import { deadLetterCode } from "./dead-letters/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
 import { errorAnswer, routesAsHono } from "./routing/routing.ts";
@@ -37,6 +38,7 @@ export function createApi(deps: ApiDeps): Api {
     openStream: (stream, principal, request) => uiStream(deps, stream, principal, request),
     code: {
       ...taskCode(deps, creation, cursors),
+      ...deadLetterCode(deps, cursors),
       ...chatCode(deps, creation),
       ...orchestrationCode(deps, creation),
       ...serviceCode(deps),

@@ -168,6 +168,55 @@ describe("a task over HTTP", () => {
     expect((await ask("retryTask", { params: { id } })).changed).toBe(true);
   });
 
+  it("whose step is out of attempts shows a dead letter, that is retried alone or with others, and resolved", async () => {
+    const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] }, goal: "a letter" } });
+    const fail = async (message: string) => {
+      const step = await claim(at, id);
+      const error = { code: "tool-failed", message, causes: [{ name: "Error", message: "deep down" }] };
+      const outcome = { outcome: "exhausted" as const, error };
+      await at.store.settleAttempt({
+        ref: step.ref,
+        attemptNo: step.attemptNo,
+        outcome,
+        traces: [],
+        mayContinue: false,
+      });
+      return step.ref.stepId;
+    };
+    const letterId = await fail("it broke 12 times");
+    const { groups, total } = await ask("listDeadLetters", { query: `?taskId=${id}` });
+    expect(total).toBe(1);
+    expect(groups).toMatchObject([
+      {
+        code: "tool-failed",
+        message: "it broke <n> times",
+        tool: "clock.now",
+        count: 1,
+        letters: [
+          { id: letterId, task: { id, goal: "a letter", state: "failed" }, actions: ["retry", "complete", "skip"] },
+        ],
+      },
+    ]);
+    expect(await ask("getDeadLetter", { params: { id: letterId } })).toMatchObject({
+      attempts: [{ attemptNo: 1, end: "failed", error: { causes: [{ message: "deep down" }] } }],
+      config: { tool: "clock.now" },
+    });
+    expect(await ask("retryDeadLetter", { params: { id: letterId }, body: { reason: "again" } })).toMatchObject({
+      taskId: id,
+      changed: true,
+    });
+    await fail("it broke 13 times");
+    expect(await ask("retryDeadLetters", { body: { group: groups[0].id, reason: "all" } })).toEqual({
+      retriedSteps: 1,
+      retriedTasks: 1,
+    });
+    await fail("it broke 14 times");
+    expect(
+      await ask("resolveDeadLetter", { params: { id: letterId }, body: { output: { iso: "now" }, reason: "by hand" } }),
+    ).toEqual({ id: letterId, taskId: id, state: "completed", taskState: "completed", changed: true });
+    expect((await ask("getTask", { params: { id } })).result).toEqual({ iso: "now" });
+  });
+
   it("hands out its artifacts as downloads that no browser runs", async () => {
     const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
     const step = await claim(at, id);

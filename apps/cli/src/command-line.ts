@@ -2,10 +2,12 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Scope } from "@baton/contracts";
 import { showConfig } from "./commands/config.ts";
+import { listDeadLetters, retryDeadLetters, showDeadLetter } from "./commands/dead-letters.ts";
 import { demo } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
 import { createKey, listKeys, revokeKey } from "./commands/key.ts";
 import { migrateDatabase } from "./commands/migrate.ts";
+import { resolveStep } from "./commands/resolve.ts";
 import { run } from "./commands/run.ts";
 import type { ModelName } from "./commands/run.ts";
 import { intend, status, tail, why } from "./commands/tasks.ts";
@@ -28,6 +30,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     };
   addStackCommands(program, ends);
   addTaskCommands(program, ends);
+  addDeadLetterCommands(program, ends);
   addInstallationCommands(program, ends);
   await program.parseAsync([...argv], { from: "user" });
   return exitCode;
@@ -92,6 +95,49 @@ function addTaskCommands(program: Command, ends: Ends): void {
       .option("--reason <text>", "kept in the task's traces")
       .action(ends((id: string, options: object) => intend(name as IntentName, id, options)));
   }
+}
+
+function addDeadLetterCommands(program: Command, ends: Ends): void {
+  const letters = program.command("dead-letters").description("steps that are out of attempts: list, show, retry");
+  letters
+    .command("list", { isDefault: true })
+    .description("list them, grouped by cause (also without the word list)")
+    .option("--code <code>", "only of this error code")
+    .option("--task <id>", "only of this task")
+    .option("--since <time>", "only what failed then or later, like 2026-11-20T12:00:00Z")
+    .option("--group <id>", "one group with more of its letters")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(listDeadLetters));
+  letters
+    .command("show")
+    .description("one with its attempts, inputs and calls to the outside")
+    .argument("<id>", "the step's id")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(showDeadLetter));
+  letters
+    .command("retry")
+    .description("try them again: some by id, or every one of a cause or a task")
+    .argument("[ids...]", "the steps' ids")
+    .option("--code <code>", "every one of this error code")
+    .option("--task <id>", "every one of this task")
+    .option("--group <id>", "every one of this group")
+    .option("--reason <text>", "kept in the traces")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(retryDeadLetters));
+  program
+    .command("resolve")
+    .description("settle a step by hand that is out of attempts")
+    .argument("<id>", "the step's id")
+    .option("--output <json>", "complete it with this output")
+    .option("--output-file <file>", "complete it with the JSON in this file")
+    .option("--skip", "go on without it, and without what cannot run then")
+    .requiredOption("--reason <text>", "kept in the traces")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(resolveStep));
 }
 
 function addInstallationCommands(program: Command, ends: Ends): void {

@@ -1,10 +1,19 @@
 /** The client as one object. */
-import type { OperationId, RouteOutput, Step, Task, Trace, TraceStreamEvent } from "@baton/contracts";
+import type {
+  DeadLetterDetails,
+  DeadLetterGroup,
+  OperationId,
+  RouteOutput,
+  Step,
+  Task,
+  Trace,
+  TraceStreamEvent,
+} from "@baton/contracts";
 import { chat, resumeChat } from "./chat.ts";
 import type { ChatAnswer, UiPart } from "./chat.ts";
 import { followTask } from "./follow.ts";
 import type { FollowOptions } from "./follow.ts";
-import { allSteps, allTasks, allTraces } from "./pages.ts";
+import { allDeadLetterGroups, allSteps, allTasks, allTraces } from "./pages.ts";
 import { request, send } from "./request.ts";
 import type { ClientOptions, RequestInput, RequestOptions } from "./request.ts";
 
@@ -28,6 +37,15 @@ export interface BatonClient {
   traces(taskId: string, after?: number, signal?: AbortSignal): AsyncIterable<Trace>;
   /** Traces and live messages as they come, over broken connections, until the task is over. */
   follow(taskId: string, options?: FollowOptions): AsyncIterable<TraceStreamEvent>;
+  /** Steps that are out of attempts, by cause; the newest failure first. */
+  deadLetters(query?: Parameters<typeof allDeadLetterGroups>[1], signal?: AbortSignal): AsyncIterable<DeadLetterGroup>;
+  getDeadLetter(id: string, options?: RequestOptions): Promise<DeadLetterDetails>;
+  retryDeadLetters(body: Body<"retryDeadLetters">, options?: RequestOptions): Promise<RouteOutput<"retryDeadLetters">>;
+  resolveDeadLetter(
+    id: string,
+    body: Body<"resolveDeadLetter">,
+    options?: RequestOptions,
+  ): Promise<RouteOutput<"resolveDeadLetter">>;
   downloadArtifact(taskId: string, artifactId: string): Promise<DownloadedArtifact>;
   chat(body: Body<"chat">, options?: RequestOptions): Promise<ChatAnswer>;
   resumeChat(threadId: string, signal?: AbortSignal): Promise<AsyncIterable<UiPart> | undefined>;
@@ -44,6 +62,10 @@ export function createClient(options: ClientOptions): BatonClient {
     steps: (taskId, query, signal) => allSteps(options, taskId, query, signal),
     traces: (taskId, after, signal) => allTraces(options, taskId, after, signal),
     follow: (taskId, follow) => followTask(options, taskId, follow),
+    deadLetters: (query, signal) => allDeadLetterGroups(options, query, signal),
+    getDeadLetter: (id, rest) => request(options, "getDeadLetter", { ...rest, params: { id } }),
+    retryDeadLetters: (body, rest) => request(options, "retryDeadLetters", { ...rest, body }),
+    resolveDeadLetter: (id, body, rest) => request(options, "resolveDeadLetter", { ...rest, params: { id }, body }),
     async downloadArtifact(id, artifactId) {
       const response = await send(options, "downloadArtifact", { params: { id, artifactId } });
       const mediaType = response.headers.get("content-type") ?? "application/octet-stream";

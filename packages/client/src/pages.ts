@@ -1,11 +1,14 @@
 /** Every row of a list, page by page. */
-import type { Step, Task, Trace } from "@baton/contracts";
+import type { DeadLetterGroup, Step, Task, Trace } from "@baton/contracts";
 import { request } from "./request.ts";
 import type { ClientOptions, RequestInput } from "./request.ts";
 
 const pageSize = 200;
 
-type Query<Id extends "listTasks" | "listTaskSteps"> = Omit<NonNullable<RequestInput<Id>["query"]>, "cursor" | "limit">;
+type Query<Id extends "listTasks" | "listTaskSteps" | "listDeadLetters"> = Omit<
+  NonNullable<RequestInput<Id>["query"]>,
+  "cursor" | "limit"
+>;
 
 export async function* allTasks(
   options: ClientOptions,
@@ -34,6 +37,19 @@ export async function* allSteps(
       signal,
     });
     yield* page.steps;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+export async function* allDeadLetterGroups(
+  options: ClientOptions,
+  query: Query<"listDeadLetters"> = {},
+  signal?: AbortSignal,
+): AsyncGenerator<DeadLetterGroup> {
+  let cursor: string | undefined;
+  do {
+    const page = await request(options, "listDeadLetters", { query: { ...query, limit: pageSize, cursor }, signal });
+    yield* page.groups;
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

@@ -2,11 +2,19 @@
  * What apps/api asks of the store: intent in, rows out. Every call names its tenant and runs as the
  * role `baton_api` under row-level security, so another tenant's row does not exist for it.
  */
-import type { TaskRef } from "@baton/core";
+import type { StepRef, TaskRef } from "@baton/core";
 import type { TraceRow } from "@baton/core/events";
-import type { StepKind, StepState, TaskIntent, TaskState } from "@baton/core/lifecycle";
+import type { Resolution, StepKind, StepState, TaskIntent, TaskState } from "@baton/core/lifecycle";
 import type { CelExpression } from "@baton/core/plan";
-import type { ArtifactRef, NewTrace, StepError, StepOutput, StepType } from "@baton/core/ports";
+import type {
+  ArtifactRef,
+  ClaimedStep,
+  NewTrace,
+  StepError,
+  StepOutput,
+  StepType,
+  ToolEffect,
+} from "@baton/core/ports";
 import type { NewTask, TaskSettings } from "@baton/core/task";
 
 export interface CreateTask extends NewTask {
@@ -150,6 +158,109 @@ export type IntentAnswer =
   | { readonly answer: "changed" | "unchanged"; readonly state: TaskState }
   | { readonly answer: "illegal"; readonly state: TaskState };
 
+/** Which dead letters of a tenant; what is left out does not narrow. */
+export interface DeadLetterSelection {
+  readonly tenantId: string;
+  readonly code?: string | undefined;
+  readonly taskId?: string | undefined;
+  /** Unix ms: failed then or later. */
+  readonly since?: number | undefined;
+  readonly groupId?: string | undefined;
+  readonly stepIds?: readonly string[] | undefined;
+}
+
+/** The last group or letter of the page before. */
+export interface DeadLetterPosition {
+  readonly failedAtMicros: number;
+  readonly id: string;
+}
+
+export interface DeadLetterRow {
+  readonly taskId: string;
+  readonly stepId: string;
+  readonly key: string;
+  readonly kind: StepKind;
+  readonly type: StepType;
+  readonly tool: string | undefined;
+  /** `failed` in every list. */
+  readonly state: StepState;
+  readonly error: StepError;
+  readonly onExhausted: "fail" | "hold";
+  readonly attemptNo: number;
+  readonly failureCount: number;
+  readonly crashCount: number;
+  readonly failedAt: number;
+  readonly failedAtMicros: number;
+  readonly groupId: string;
+  readonly goal: string;
+  readonly taskState: TaskState;
+}
+
+/** Letters of one cause: the same code, message (without ids, numbers and quoted texts), step type and tool. */
+export interface DeadLetterGroupRow {
+  readonly groupId: string;
+  readonly code: string;
+  readonly pattern: string;
+  readonly type: StepType;
+  readonly tool: string | undefined;
+  readonly count: number;
+  readonly taskCount: number;
+  readonly firstFailedAt: number;
+  readonly lastFailedAt: number;
+  readonly lastFailedAtMicros: number;
+  readonly letters: readonly DeadLetterRow[];
+}
+
+export interface EffectRow {
+  readonly callNo: number;
+  readonly attemptNo: number;
+  readonly tool: string;
+  readonly effect: ToolEffect;
+  readonly arguments: unknown;
+  readonly idempotencyKey: string;
+  readonly state: "intent" | "succeeded" | "refused" | "unknown";
+  readonly result: unknown;
+  readonly late: boolean;
+  readonly createdAt: number;
+  readonly finishedAt: number | undefined;
+}
+
+export interface FailedStep {
+  readonly letter: DeadLetterRow;
+  /** What an attempt would be given now. */
+  readonly step: Pick<ClaimedStep, "ref" | "key" | "type" | "config" | "inputs" | "conditions" | "task" | "item">;
+  /** What became of its attempts, oldest first; the newest 400 rows. */
+  readonly history: readonly TraceRow[];
+  readonly effects: readonly EffectRow[];
+}
+
+export interface StepAnswer {
+  readonly answer: "changed" | "unchanged" | "illegal";
+  readonly taskState: TaskState;
+  readonly stepState: StepState;
+}
+
+export interface RetriedStep extends StepAnswer {
+  readonly taskId: string;
+  readonly stepId: string;
+}
+
+/** Fenced by the attempt that failed: the edges were judged for that one. */
+export type StepResolution = {
+  readonly attemptNo: number;
+  readonly by?: string | undefined;
+  readonly reason?: string | undefined;
+} & (
+  | {
+      readonly state: Extract<Resolution, "completed">;
+      /** At most 32 MB. */
+      readonly outputJson: string;
+      /** Targets of the outgoing edges whose condition is false for this output. */
+      readonly deadEdges: readonly string[];
+    }
+  | { readonly state: Extract<Resolution, "skipped"> }
+);
+
 export interface ClientStore {
   /** Durable when it resolves; ready steps are dispatched after the commit. */
   createTask(task: CreateTask): Promise<void>;
@@ -179,6 +290,30 @@ export interface ClientStore {
   retryTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
   /** Why the task does not move, one entry per waiting thing; empty when it is terminal. */
   whyTask(ref: TaskRef): Promise<readonly Wait[]>;
+
+  /** Newest failure first. `letters` = how many of each group's newest come along. */
+  listDeadLetterGroups(
+    query: DeadLetterSelection & {
+      readonly before?: DeadLetterPosition | undefined;
+      readonly limit: number;
+      readonly letters: number;
+    },
+  ): Promise<{ readonly total: number; readonly groups: readonly DeadLetterGroupRow[] }>;
+  listDeadLetters(
+    query: DeadLetterSelection & { readonly before?: DeadLetterPosition | undefined; readonly limit: number },
+  ): Promise<readonly DeadLetterRow[]>;
+  /** A step by its id alone, whatever its state. */
+  readFailedStep(tenantId: string, stepId: string): Promise<FailedStep | undefined>;
+  retryStep(
+    ref: StepRef,
+    why: { readonly by?: string | undefined; readonly reason?: string | undefined },
+  ): Promise<StepAnswer | undefined>;
+  /** Retries what had failed when it began, some hundred letters a transaction. */
+  retryDeadLetters(
+    selection: DeadLetterSelection,
+    why: { readonly by?: string | undefined; readonly reason?: string | undefined },
+  ): Promise<{ readonly retriedSteps: number; readonly retriedTasks: number }>;
+  resolveStep(ref: StepRef, resolution: StepResolution): Promise<StepAnswer | undefined>;
 
   listCheckpoints(ref: TaskRef): Promise<readonly CheckpointRow[]>;
   /** The context as it was: outputs of every step settled at the checkpoint. */

@@ -25,6 +25,7 @@ import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoint
 import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
+import { deadLetterVerbs } from "./dead-letters/verbs.ts";
 import { finishEffect, startEffect } from "./effects/effects.ts";
 import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency/idempotency.ts";
 import { installationSecret } from "./installation/installation-secret.ts";
@@ -185,6 +186,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     resumeTask: (ref, by) => ofTask(ref, (db) => resumeTask(db, ref, by)),
     retryTask: (ref, by) => ofTask(ref, (db) => retryTask(db, ref, by)),
     whyTask: async (ref) => (await ofTask(ref, (db) => whyTask(db, ref))) ?? [],
+    ...deadLetterVerbs(connections, room, handOver),
     listCheckpoints: async (ref) => (await ofTask(ref, (db) => listCheckpoints(db, ref))) ?? [],
     checkpointContext: async (ref, checkpointId) =>
       isUuid(checkpointId) ? ofTask(ref, (db) => checkpointContext(db, ref, checkpointId)) : undefined,

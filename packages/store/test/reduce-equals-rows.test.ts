@@ -3,7 +3,15 @@
  * replayed by code that shares nothing with the SQL, tells the same story as the rows.
  */
 import { compareWithRows, reduce, type ReducedCounters, reducedCounters } from "@baton/core/events";
-import { buckets, legalTaskMoves, stepStates, taskState, type TaskCounters, taskStates } from "@baton/core/lifecycle";
+import {
+  buckets,
+  legalTaskMoves,
+  resolutionsOf,
+  stepStates,
+  taskState,
+  type TaskCounters,
+  taskStates,
+} from "@baton/core/lifecycle";
 import type { ClaimedStep, NewEdge, NewStep, Outcome } from "@baton/core/ports";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,6 +34,7 @@ type StepRows = Awaited<ReturnType<Bench["store"]["listTaskSteps"]>>;
 const verbs = [
   ...["claim", "claim", "claim", "claim", "settle", "settle", "settle", "settle", "settle"],
   ...["dispatch", "crash", "close", "pause", "resume", "resume", "retry", "retry", "wait", "zombie", "cancel"],
+  ...["retry-step", "resolve", "resolve"],
 ] as const;
 type Verb =
   | "claim"
@@ -36,6 +45,8 @@ type Verb =
   | "pause"
   | "resume"
   | "retry"
+  | "retry-step"
+  | "resolve"
   | "wait"
   | "zombie"
   | "cancel";
@@ -119,6 +130,10 @@ class Run {
         return void (await store.resumeTask(this.task, "somebody"));
       case "retry":
         return void (await store.retryTask(this.task, "somebody"));
+      case "retry-step":
+        return this.retryStep(draw);
+      case "resolve":
+        return this.resolve(draw);
       case "cancel":
         return draw(6) === 0 ? void (await store.cancelTask(this.task, { by: "somebody" })) : undefined;
       case "wait":
@@ -153,6 +168,51 @@ class Run {
       ),
     );
     this.held.push(...answers.flatMap(({ continuation }) => continuation ?? []));
+  }
+
+  /** Mostly a failed step, where need be one that fails now; sometimes any other. */
+  async stepToMend(draw: Draw): Promise<StepRows[number]> {
+    const isFailed = ({ state }: StepRows[number]) => state === "failed";
+    if (!(await this.steps()).some(isFailed)) {
+      if (this.held.length === 0) await this.claim(draw);
+      const [failing] = chosen(this.held, 1, draw);
+      if (failing !== undefined) {
+        this.held = this.held.filter((each) => each !== failing);
+        this.spent.push(failing);
+        await this.bench.store.settleAttempt(settlementOf(failing, { outcome: "exhausted", error: failure }));
+      }
+    }
+    const steps = await this.steps();
+    const failed = steps.filter(isFailed);
+    return chosen(failed.length > 0 && draw(4) > 0 ? failed : steps, 1, draw)[0] as StepRows[number];
+  }
+
+  async retryStep(draw: Draw): Promise<void> {
+    const { stepId, state } = await this.stepToMend(draw);
+    const answer = await this.bench.store.retryStep({ ...this.task, stepId }, { by: "somebody", reason: "a test" });
+    expect([state, answer?.answer]).toEqual([state, retryAnswer[state]]);
+  }
+
+  async resolve(draw: Draw): Promise<void> {
+    const { stepId, state, kind, attemptNo } = await this.stepToMend(draw);
+    const { store, admin } = this.bench;
+    const conditional = await admin.query<{ id: string }>(
+      "select to_step_id as id from baton.task_execution_step_edge where task_id = $1 and from_step_id = $2 and condition is not null",
+      [this.task.taskId, stepId],
+    );
+    const deadEdges = conditional.rows.map(({ id }) => id).filter(() => draw(2) === 0);
+    const outcomes = [{ state: "skipped" }, { state: "completed", outputJson: '{"by":"hand"}', deadEdges }] as const;
+    const outcome = outcomes[draw(2)] ?? outcomes[0];
+    const stale = draw(5) === 0 ? 1 : 0;
+    const answer = await store.resolveStep(
+      { ...this.task, stepId },
+      { ...outcome, attemptNo: attemptNo + stale, by: "somebody", reason: "a test" },
+    );
+    if (state === "failed") {
+      const possible = stale === 0 && resolutionsOf(kind).includes(outcome.state);
+      expect(answer?.answer).toBe(possible ? "changed" : "illegal");
+    } else expect(answer?.answer).not.toBe("changed");
+    if (answer?.answer === "changed") resolved.push(`${kind} ${outcome.state}`);
   }
 
   outcomeOf(claimed: ClaimedStep, known: readonly string[], draw: Draw): Outcome {
@@ -286,7 +346,13 @@ class Run {
   }
 }
 
+const retryAnswer: Readonly<Record<string, string>> = {
+  ...{ failed: "changed", completed: "illegal", skipped: "illegal", cancelled: "illegal" },
+  ...{ pending: "unchanged", ready: "unchanged", running: "unchanged", waiting: "unchanged" },
+};
+
 const moves = new Set<string>();
+const resolved: string[] = [];
 let bench: Bench;
 beforeAll(async () => {
   bench = await openBench();
@@ -419,5 +485,7 @@ describe("after any sequence of verbs", () => {
     );
     const legal = new Set(legalTaskMoves().map(([from, to]) => `${from}>${to}`));
     expect([...moves].filter((move) => !legal.has(move))).toEqual([]);
+    // What was never resolved was not tested.
+    expect(resolved).toEqual(expect.arrayContaining(["user completed", "user skipped"]));
   }, 300_000);
 });

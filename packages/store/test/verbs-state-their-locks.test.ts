@@ -24,6 +24,8 @@ const functions: SqlFunction[] = textsOf(".sql").flatMap((text) =>
   ),
 );
 const verbs = functions.filter(({ name }) => called.has(name));
+/** PostgreSQL lets no stable function write. */
+const reads = ({ body }: SqlFunction): boolean => /\blanguage sql (stable|immutable)\b/.test(body);
 
 describe("every verb", () => {
   it("that TypeScript calls is a function in a file of SQL", () => {
@@ -31,7 +33,7 @@ describe("every verb", () => {
     expect(verbs.length).toBeGreaterThan(15);
   });
 
-  it.each(verbs)(
+  it.each(verbs.filter((verb) => !reads(verb)))(
     "$name says right above it in which order it locks, by which index it finds, and how many rows it touches",
     ({ header, body }) => {
       // Whoever writes locks, too.

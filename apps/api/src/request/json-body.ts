@@ -4,13 +4,13 @@
  * Purpose: bytes to a value that may be stored, or an error that names the place. Boundary: shape is
  * checked by the contracts afterwards.
  *
- * 1. Never more than `limit` bytes are held, with or without a Content-Length.
+ * 1. Never more than the limit's bytes are held, with or without a Content-Length.
  * 2. Nesting is measured on the text, before JSON.parse: a body nested 100,000 deep costs one pass.
  */
 import { BatonError } from "@baton/core";
 import { findUnstorable } from "@baton/core/json";
 
-const bodyLimitBytes = 1_000_000;
+const usualLimitBytes = 1_000_000;
 const depthLimit = 32;
 
 export interface ReadBody {
@@ -19,16 +19,16 @@ export interface ReadBody {
   readonly value: unknown;
 }
 
-function tooLarge(): BatonError {
+function tooLarge(limitBytes: number): BatonError {
   return new BatonError(
     "payload-too-large",
-    `The body is larger than ${bodyLimitBytes} bytes; send less, or put material into files.`,
+    `The body is larger than ${limitBytes} bytes; send less, or put material into files.`,
   );
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > bodyLimitBytes) throw tooLarge();
+  if (declared > limitBytes) throw tooLarge(limitBytes);
   const parts: Uint8Array[] = [];
   let size = 0;
   if (request.body === null) return new Uint8Array(0);
@@ -39,9 +39,9 @@ async function readBytes(request: Request): Promise<Uint8Array> {
     });
     if (done) break;
     size += value.byteLength;
-    if (size > bodyLimitBytes) {
+    if (size > limitBytes) {
       await reader.cancel().catch(() => undefined);
-      throw tooLarge();
+      throw tooLarge(limitBytes);
     }
     parts.push(value);
   }
@@ -92,8 +92,8 @@ function isJson(contentType: string | null): boolean {
 }
 
 /** @throws BatonError unsupported-media-type, payload-too-large, nesting-too-deep, invalid-json or invalid-request */
-export async function readJsonBody(request: Request): Promise<ReadBody> {
-  const bytes = await readBytes(request);
+export async function readJsonBody(request: Request, limitBytes = usualLimitBytes): Promise<ReadBody> {
+  const bytes = await readBytes(request, limitBytes);
   if (bytes.byteLength === 0) return { bytes, value: undefined };
   const contentType = request.headers.get("content-type");
   if (!isJson(contentType)) {

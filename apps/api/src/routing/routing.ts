@@ -57,7 +57,7 @@ function paramsOf(route: RouteShape, given: Record<string, string>): unknown {
 
 async function bodyOf(route: RouteShape, request: Request): Promise<{ body: unknown; bytes: Uint8Array }> {
   if (route.body === undefined) return { body: undefined, bytes: new Uint8Array(0) };
-  const { value, bytes } = await readJsonBody(request);
+  const { value, bytes } = await readJsonBody(request, route.bodyLimitBytes);
   if (value === undefined) {
     if (route.bodyOptional) return { body: undefined, bytes };
     throw new BatonError("invalid-json", "The body is empty; send a JSON object.");

@@ -5,12 +5,13 @@ import type { Connection } from "../connection/connection.ts";
 import type { Console } from "../console/console.ts";
 import { openConsole } from "../console/console.ts";
 import { fit, oneLine } from "../console/text.ts";
-import { CommandFailure, exits } from "../failure.ts";
+import { exits } from "../failure.ts";
 import { followProgress } from "../progress/follow.ts";
 import { planLines } from "../progress/plan.ts";
 import { timelineLines, timelineRows } from "../progress/timeline.ts";
 import { createTracker, planSteps } from "../progress/tracker.ts";
 import type { Tracker } from "../progress/tracker.ts";
+import { checkedId } from "./ids.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { exitCodeOfTask, explainEnd } from "./task-outcome.ts";
 
@@ -135,12 +136,4 @@ export async function intend(intent: IntentName, id: string, options: TaskOption
   if (options.json === true) console.data(JSON.stringify(answer));
   else console.data(`${answer.id}  ${answer.state}${answer.changed ? "" : "  (it already was)"}`);
   return 0;
-}
-
-function checkedId(id: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return id;
-  throw new CommandFailure(
-    exits.usage,
-    `${JSON.stringify(id)} is not the id of a task; "npm run baton -- status" lists them.`,
-  );
 }

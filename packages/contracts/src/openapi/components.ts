@@ -2,6 +2,7 @@
 import { modelRef, planSpec, stepSpec } from "@baton/core/plan";
 import { z } from "zod";
 import * as chat from "../wire/chat.ts";
+import * as letter from "../wire/dead-letter.ts";
 import { problem } from "../wire/problem.ts";
 import * as service from "../wire/service.ts";
 import * as task from "../wire/task.ts";
@@ -16,6 +17,9 @@ const requests: Readonly<Record<string, z.ZodType>> = {
   TaskSettingsInput: task.settingsInput,
   CreateTask: task.createTaskBody,
   Intent: task.intentBody,
+  RetryDeadLetter: letter.retryLetterBody,
+  RetryDeadLetters: letter.retryLettersBody,
+  ResolveDeadLetter: letter.resolveLetterBody,
   Chat: chat.chatBody,
   Orchestrate: chat.orchestrateBody,
   CreateKey: service.createKeyBody,
@@ -38,6 +42,11 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   ArtifactList: task.artifactList,
   Why: task.whyAnswer,
   IntentAnswer: task.intentAnswer,
+  DeadLetter: letter.deadLetter,
+  DeadLetterDetails: letter.deadLetterDetails,
+  DeadLetterPage: letter.deadLetterPage,
+  DeadLettersRetried: letter.lettersRetried,
+  DeadLetterAnswer: letter.letterAnswer,
   EscalatedReply: chat.escalatedReply,
   StopAnswer: chat.stopAnswer,
   Orchestrated: chat.orchestrated,

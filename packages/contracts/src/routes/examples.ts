@@ -107,6 +107,63 @@ export const why = {
 };
 export const intentAnswer = { id: taskId, state: "cancelled", changed: true };
 
+const deadLetter = {
+  id: stepId,
+  task: { id: taskId, goal: "Send the invoice", state: "failed" },
+  step: { key: "send", kind: "user", type: "tool", tool: "http.request" },
+  error: {
+    code: "tool-failed",
+    message: "https://mail.example.com answered 503",
+    causes: [{ name: "TypeError", message: "fetch failed" }],
+  },
+  failedAt: at,
+  attemptNo: 3,
+  failureCount: 3,
+  crashCount: 0,
+  onExhausted: "fail",
+  actions: ["retry", "complete", "skip"],
+};
+export const deadLetters = {
+  total: 1,
+  groups: [
+    {
+      id: "9f86d081884c7d659a2feaa0c55ad015",
+      code: "tool-failed",
+      message: "<url> answered <n>",
+      type: "tool",
+      tool: "http.request",
+      count: 1,
+      taskCount: 1,
+      firstFailedAt: at,
+      lastFailedAt: at,
+      letters: [deadLetter],
+      nextCursor: null,
+    },
+  ],
+  nextCursor: null,
+};
+export const deadLetterDetails = {
+  ...deadLetter,
+  attempts: [{ attemptNo: 3, worker: "worker-1", startedAt: at, endedAt: at, end: "failed", error: deadLetter.error }],
+  config: { type: "tool", tool: "http.request", arguments: { method: "POST", url: "https://mail.example.com/send" } },
+  unevaluated: [],
+  effects: [
+    {
+      callNo: 1,
+      attemptNo: 3,
+      tool: "http.request",
+      effect: "write",
+      arguments: { method: "POST", url: "https://mail.example.com/send" },
+      idempotencyKey: `${stepId}-1`,
+      state: "unknown",
+      late: false,
+      createdAt: at,
+      finishedAt: at,
+    },
+  ],
+};
+export const letterAnswer = { id: stepId, taskId, state: "completed", taskState: "completed", changed: true };
+
 export const chatBody = {
   id: "thread-1",
   message: { role: "user", parts: [{ type: "text", text: "What is a lease?" }] },

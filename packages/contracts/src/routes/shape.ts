@@ -16,7 +16,7 @@ export interface RouteShape {
   readonly method: "GET" | "POST" | "DELETE";
   /** OpenAPI template: `/api/v1/tasks/{id}`. */
   readonly path: string;
-  readonly tag: "tasks" | "chat" | "catalogues" | "keys" | "service";
+  readonly tag: "tasks" | "dead-letters" | "chat" | "catalogues" | "keys" | "service";
   readonly summary: string;
   /** The scope a key needs; `none` = no key at all. */
   readonly scope: Scope | "none";
@@ -30,6 +30,8 @@ export interface RouteShape {
   /** The body may be left out. */
   readonly bodyOptional?: true;
   readonly bodyExample?: unknown;
+  /** Of the whole body; 1 MB when absent. */
+  readonly bodyLimitBytes?: number;
   /** The first is what the typed client returns. */
   readonly answers: readonly [Answer, ...Answer[]];
   /** Codes besides those every route may answer. */

@@ -9,11 +9,15 @@
  */
 import type { z } from "zod";
 import { chatRoutes } from "./chat.ts";
+import { deadLetterRoutes } from "./dead-letters.ts";
 import { serviceRoutes } from "./service.ts";
 import type { RouteShape } from "./shape.ts";
 import { taskRoutes } from "./tasks.ts";
 
-export const routes = { ...taskRoutes, ...chatRoutes, ...serviceRoutes } satisfies Record<string, RouteShape>;
+export const routes = { ...taskRoutes, ...deadLetterRoutes, ...chatRoutes, ...serviceRoutes } satisfies Record<
+  string,
+  RouteShape
+>;
 export type Routes = typeof routes;
 export type OperationId = keyof Routes;
 

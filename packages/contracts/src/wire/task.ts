@@ -9,7 +9,7 @@ import { z } from "zod";
 import { costUsd, count, cursor, goal, json, nextCursor, pageLimit, threadId, timestamp, uuid } from "./scalars.ts";
 
 export const taskState = z.enum(Object.keys(taskStates) as [TaskState, ...TaskState[]]);
-const stepState = z.enum(Object.keys(stepStates) as [StepState, ...StepState[]]);
+export const stepState = z.enum(Object.keys(stepStates) as [StepState, ...StepState[]]);
 const taskKind = z.enum(["goal", "plan", "reply"]);
 
 const withoutDefault = (schema: z.ZodType): z.ZodType =>
@@ -30,7 +30,7 @@ export const createTaskBody = z
   })
   .refine((body) => body.goal !== undefined || body.plan !== undefined, "give `goal`, or `plan`, or both");
 
-const stepError = z.strictObject({
+export const stepError = z.strictObject({
   code: z.string(),
   message: z.string(),
   causes: z.array(z.strictObject({ code: z.string().optional(), name: z.string(), message: z.string() })),

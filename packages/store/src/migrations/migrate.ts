@@ -38,6 +38,7 @@ const verbFiles = [
   "../live/append-live.sql",
   "../limits/acquire.sql",
   "../chat/append-replies.sql",
+  "../dead-letters/dead-letters.sql",
 ] as const;
 
 const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.meta.url));
