@@ -29,6 +29,8 @@ const commands = {
   "db:migrate": [cli, "migrate"],
   test: [vitest, "run"],
   coverage: [vitest, "run", "--coverage"],
+  chaos: [join("tests", "chaos", "main.ts")],
+  bench: [join("bench", "main.ts")],
   verify: [join("tooling", "verify.ts")],
 };
 

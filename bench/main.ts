@@ -1,0 +1,54 @@
+/**
+ * `npm run bench [-- --json --smoke --only chain,wide --backend redis --peers --profile FOLDER]`.
+ *
+ * Purpose: how fast Baton is, and where the processor time goes. Boundary: README.md says what is measured, how, and
+ * what is not; each measure stands in measures/.
+ */
+import { constants } from "node:os";
+import { readArguments } from "./arguments.ts";
+import { startDriver } from "./driver/driver.ts";
+import type { Bench, Line } from "./measures/measure.ts";
+import { measures } from "./measures/index.ts";
+import { formatTable } from "./report/table.ts";
+import { startServers } from "./system/servers.ts";
+
+const chosen = readArguments(
+  process.argv.slice(2),
+  measures.map(({ name }) => name),
+);
+const servers = await startServers();
+const driver = startDriver(chosen.smoke ? 60_000 : 300_000);
+/** Everything that was started leaves with this process; what is left is the folder. */
+const leave = (signal: NodeJS.Signals) => {
+  servers.remove();
+  process.exit(128 + constants.signals[signal]);
+};
+process.once("SIGINT", leave);
+process.once("SIGTERM", leave);
+const bench: Bench = {
+  servers,
+  driver,
+  smoke: chosen.smoke,
+  profile: chosen.profile,
+  say: (line) => console.error(line),
+};
+const values: Record<string, number> = {};
+const ratios: Record<string, number> = {};
+const lines: Line[] = [];
+try {
+  for (const measure of measures) {
+    if (chosen.only.length > 0 && !chosen.only.includes(measure.name)) continue;
+    for (const backend of chosen.backends) {
+      if (backend === "redis" && servers.startRedis === undefined) continue;
+      const measured = await measure.run(bench, backend);
+      Object.assign(values, measured.values);
+      Object.assign(ratios, measured.ratios);
+      lines.push(...measured.lines);
+    }
+  }
+} finally {
+  driver.stop();
+  await servers.stop();
+}
+console.log(formatTable(lines));
+if (chosen.json) console.log(JSON.stringify({ ratios, values }));

@@ -1,0 +1,86 @@
+/**
+ * What a measure is given and what it gives.
+ *
+ * 1. A measure starts the systems that it needs and stops them; it leaves nothing running.
+ * 2. The keys of values and ratios are those of README.md; one without a backend's name is that of Redis.
+ */
+import type { Driver } from "../driver/driver.ts";
+import type { Servers } from "../system/servers.ts";
+import { parts, startSystem } from "../system/system.ts";
+import type { Backend, System, SystemOptions, Usage } from "../system/system.ts";
+
+export interface Bench {
+  readonly servers: Servers;
+  readonly driver: Driver;
+  /** Tiny scale: that it runs, not how fast. */
+  readonly smoke: boolean;
+  /** Folder for processor profiles of every process. */
+  readonly profile: string | undefined;
+  /** Says what is going on, to a person. */
+  say(line: string): void;
+}
+
+/** One line of the table. */
+export interface Line {
+  readonly measure: string;
+  readonly backend: Backend | "";
+  readonly figure: string;
+  /** Processor milliseconds per step and part: equal to seconds per 1,000 steps. */
+  readonly usage?: Usage;
+  readonly note?: string;
+}
+
+export interface Measured {
+  readonly values: Readonly<Record<string, number>>;
+  readonly ratios?: Readonly<Record<string, number>>;
+  readonly lines: readonly Line[];
+}
+
+export interface Measure {
+  readonly name: string;
+  /** Runs once per backend. */
+  readonly run: (bench: Bench, backend: Backend) => Promise<Measured>;
+}
+
+type SystemChoice = Pick<SystemOptions, "backend" | "workers" | "env" | "database">;
+
+/** Starts a system for `use` and stops it, whatever happens. */
+export async function withSystem<Result>(
+  bench: Bench,
+  choice: SystemChoice,
+  use: (system: System) => Promise<Result>,
+): Promise<Result> {
+  const system = await startSystem({ servers: bench.servers, profile: bench.profile, ...choice });
+  try {
+    return await use(system);
+  } catch (error) {
+    bench.say(system.printed());
+    throw error;
+  } finally {
+    await system.stop();
+  }
+}
+
+/** Processor seconds per 1,000 steps. */
+export function perThousand(
+  before: Omit<Usage, "driver">,
+  after: Omit<Usage, "driver">,
+  driver: number,
+  steps: number,
+) {
+  const of = (part: keyof Usage): number => (part === "driver" ? driver : after[part] - before[part]);
+  return Object.fromEntries(parts.map((part) => [part, (of(part) * 1_000) / steps])) as unknown as Usage;
+}
+
+export const total = (usage: Usage): number => parts.reduce((sum, part) => sum + usage[part], 0);
+
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** `active-1000/rss-mb` for Redis, `active-1000/postgres/rss-mb` for PostgreSQL. */
+export const keyOf = (measure: string, backend: Backend, metric: string): string =>
+  backend === "redis" ? `${measure}/${metric}` : `${measure}/${backend}/${metric}`;
