@@ -551,8 +551,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 fa551745f5d67c41b9f52fee28d6c7b73c548d17d0d71a3fdd8e7f104c64ab02
 -- function baton_v1.error_pattern(p_message text)
 --   returns text; sql immutable parallel safe; body sha256 9df64e0e4b6f8a43f52ad1bd63e72afd6e26fc463ee600375599ea1ac9673aaa
--- function baton_v1.finish_effect(p_key baton_v1.step_key, p_call integer, p_state text, p_result jsonb)
---   returns jsonb; plpgsql volatile; body sha256 56fc8490b7a1807e7ad060cb10caf1eb499725c02303747879741473d8b20f62
+-- function baton_v1.finish_effects(p_results jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 144ac0063965aec63f216220073e63619b12d04abde6240ed0fac9e0c5567079
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 2800bf3ab8285b7c985fed72a6f716487dda03774074b9d03214452243bf094d
 -- function baton_v1.join_holds(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
@@ -571,6 +571,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns integer; plpgsql volatile; body sha256 15a8800f88108f9a6a70f03fee8159a293438b431fa0b1294ae782b7a1a8c3e0
 -- function baton_v1.resolve_step(p_key baton_v1.step_key, p_attempt integer, p_resolution jsonb, p_content bytea, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 8f70ec936a36764f7ae1b799f1bf2445cb9d04106b610ba72075a06e276a7238
+-- function baton_v1.restart_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_hash text)
+--   returns jsonb; plpgsql volatile; body sha256 d4103f10b10ee97a3aee94105b5e720809c6510aef705a3306704708dd5cfb37
 -- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 5500fb61fd61e008ad028702a761c345a0ebff878e4a1d06f0b886cad4d14f80
 -- function baton_v1.retry_steps(p_keys baton_v1.step_key[], p_by text, p_reason text, p_room integer)
@@ -580,11 +582,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 3546d011edd0951a4b8c1953cfeff85ee181e9dbd3045787fede0d5d4d27457c
+--   returns jsonb; plpgsql volatile; body sha256 f2f3c8ea6ffd4b1a24148aa6590d4a12974718a1cc8fd2f2b5071b398991ee74
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
--- function baton_v1.start_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_effect text, p_arguments jsonb, p_hash text)
---   returns jsonb; plpgsql volatile; body sha256 3fab48b46bb90e64c176af03f759eaa04540e2272bdc9ed0e335b773d3cccf73
+-- function baton_v1.start_effects(p_calls jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 b4b8213c0e60252be9cd38ff6bbbd76bd6200ed14834774b651e12829946edad
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
 --   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)

@@ -160,18 +160,20 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await failPoint("after-claim");
       const { end, prepared, ended } = await workOn(attempt, account);
       attempt.end();
+      account.close();
       if (attempt.abandoned) reportAbandoned(attempt);
       const encoding = await stages.encode.admit();
       const outcome = await encoding.run(async () => encodeOutcome(step, end, prepared, random));
       meter.count("baton_attempts_total", { type: step.type, outcome: outcome?.outcome ?? "lost" });
       meter.observe("baton_attempt_ms", clock() - attempt.startedAt, { type: step.type });
       if (outcome === undefined || lost.aborted) {
+        await keepEffects(step, account);
         await ended;
         return undefined;
       }
       await failPoint("before-settle");
       const settling = await stages.settle.admit();
-      const { usage, traces } = account;
+      const { usage, traces, effects } = account;
       const mayContinue = (options.continuation ?? true) && !draining && !attempt.abandoned;
       const settlement = {
         ref: step.ref,
@@ -180,14 +182,27 @@ export function createExecutor(options: ExecutorOptions): Executor {
         traces,
         mayContinue,
         ...(usage !== undefined && { usage }),
+        ...(effects.length > 0 && { effects }),
       };
       const answer = await settling.run(() => settle(store, settlement, lost, log));
+      if (answer === undefined) await keepEffects(step, account);
       await failPoint("after-settle");
       announce(step, answer);
       if (attempt.abandoned) await ended;
       return answer?.continuation;
     } finally {
       running.finish(attempt);
+    }
+  }
+
+  /** What the attempt's calls did is kept also when its outcome is nobody's any more. */
+  async function keepEffects({ ref }: ClaimedStep, { effects }: Account): Promise<void> {
+    for (const result of effects) {
+      try {
+        await untilAnswered(() => store.finishEffect(ref, result), lost, log, "finish-effect");
+      } catch (error) {
+        log.error("effect-result-lost", { ...ref, callNo: result.callNo, error });
+      }
     }
   }
 

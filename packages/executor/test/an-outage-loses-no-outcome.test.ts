@@ -32,12 +32,13 @@ const away = () => new BatonError("store-unavailable", "PostgreSQL is away");
 
 describe("while the store is away", () => {
   test("claim, effect and settlement are asked for again, and the answer of a settlement that was lost is the same", async () => {
-    const failing = { claim: 2, finish: 2, settle: 2 };
+    const failing = { claim: 2, start: 2, finish: 2, settle: 2 };
     const { create, run, steps, recorded } = await open({
       tools: [echo],
       around: (store) => ({
         claimStep: (wakeUp) => (failing.claim-- > 0 ? Promise.reject(away()) : store.claimStep(wakeUp)),
         finishEffect: (...call) => (failing.finish-- > 0 ? Promise.reject(away()) : store.finishEffect(...call)),
+        startEffect: (intent) => (failing.start-- > 0 ? Promise.reject(away()) : store.startEffect(intent)),
         async settleAttempt(settlement) {
           // The commit happens, its reply does not come.
           const answer = await store.settleAttempt(settlement);
@@ -134,8 +135,8 @@ describe("a call that ends late", () => {
     late.expect("s-2", ref, 2);
     await late.arrived({ tool: "t", idempotencyKey: "s-2", error: new BatonError("address-refused", "no") });
     expect(written).toEqual([
-      [ref, 1, { state: "succeeded", resultJson: '{"ok":true}' }],
-      [ref, 2, { state: "refused", resultJson: '{"code":"address-refused","message":"no"}' }],
+      [ref, { callNo: 1, state: "succeeded", resultJson: '{"ok":true}' }],
+      [ref, { callNo: 2, state: "refused", resultJson: '{"code":"address-refused","message":"no"}' }],
     ]);
   });
 

@@ -69,6 +69,7 @@ export function attemptOf(type: "plan" | "evaluate" | "reply", parts: AttemptPar
       return parts.models.generate({ ...request, signal });
     },
     trace: (event) => void traces.push(event),
+    settleEffect: () => true,
     progress: () => {},
     delta: (text) => void deltas.push(text),
     failPoint: async () => {},

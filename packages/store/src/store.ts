@@ -26,7 +26,7 @@ import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
 import { deadLetterVerbs } from "./dead-letters/verbs.ts";
-import { finishEffect, startEffect } from "./effects/effects.ts";
+import { createEffects } from "./effects/effects.ts";
 import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency/idempotency.ts";
 import { installationSecret } from "./installation/installation-secret.ts";
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/api-keys.ts";
@@ -99,14 +99,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const stopListeners = new Set<(signal: StopSignal) => void>();
   let session: Session | undefined;
   const room = options.room ?? (() => 1_000_000);
+  const patienceMs = options.patienceMs ?? 60_000;
   const attempts = createAttempts({
     connections,
     newId: options.newId,
     sessionId: () => session?.sessionId,
     onWakeUps: options.onWakeUps,
     room,
-    patienceMs: options.patienceMs ?? 60_000,
+    patienceMs,
   });
+  const effects = createEffects({ connections, newId: options.newId, patienceMs });
   const { asEngine, api } = connections;
   const inTenant = <Result>(ref: { readonly tenantId: string }, run: (db: Database) => Promise<Result>) =>
     api(ref.tenantId, run);
@@ -136,8 +138,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const found = await asEngine((db) => readArtifact(db, ref, artifactId));
       return found === undefined ? undefined : { ref: found.row, content: found.content };
     },
-    startEffect: (intent) => asEngine((db) => startEffect(db, intent)),
-    finishEffect: (ref, callNo, result) => asEngine((db) => finishEffect(db, ref, callNo, result)),
+    startEffect: effects.startEffect,
+    finishEffect: effects.finishEffect,
 
     // housekeeping
     dispatchSteps: async ({ pool, room: free, queueWaiting }) => {

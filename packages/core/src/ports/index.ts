@@ -23,6 +23,7 @@ export type {
   ClaimedTask,
   DispatchRequest,
   EffectIntent,
+  EffectResult,
   EffectStart,
   EngineStore,
   HousekeepingStore,

@@ -12,7 +12,7 @@
 import type { TaskRef } from "../ids.ts";
 import type { CelExpression } from "../plan/spec.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
-import type { ClaimedStep, NewStep, StepOutput } from "./store.ts";
+import type { ClaimedStep, EffectResult, NewStep, StepOutput } from "./store.ts";
 import type { BatonEvent } from "../events/catalogue.ts";
 
 export interface PerformContext {
@@ -29,6 +29,11 @@ export interface PerformContext {
   readOutput(output: StepOutput): Promise<unknown>;
   /** Calls the model, adds `model-called` and the usage to the attempt; throws `token-limit` when the task has none left. */
   generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
+  /**
+   * Hands over the result of a call that is the attempt's last, to be written together with the outcome. False when
+   * the attempt is over already: then the result is the caller's to write.
+   */
+  settleEffect(result: EffectResult): boolean;
   /** Adds a trace row, written when the attempt settles. */
   trace(event: BatonEvent): void;
   /** Tells watchers how far it is; may be lost. */

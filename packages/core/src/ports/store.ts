@@ -148,6 +148,8 @@ export interface Settlement {
   readonly outcome: Outcome;
   readonly usage?: StepUsage;
   readonly traces: readonly NewTrace[];
+  /** Results of calls that ended with this attempt; kept whatever the answer is. */
+  readonly effects?: readonly EffectResult[];
   /** False while draining: no successor is claimed for the freed slot. */
   readonly mayContinue: boolean;
 }
@@ -202,6 +204,13 @@ export interface EffectIntent {
   readonly argumentsJson: string;
 }
 
+/** What is known of a call after it. */
+export interface EffectResult {
+  readonly callNo: number;
+  readonly state: "succeeded" | "refused" | "unknown";
+  readonly resultJson: string;
+}
+
 export type EffectStart =
   /** Recorded; call now. */
   | { readonly start: "call"; readonly idempotencyKey: string; readonly earlierUnknown: boolean }
@@ -235,11 +244,7 @@ export interface EngineStore {
   ): Promise<{ readonly ref: ArtifactRef; readonly content: Uint8Array } | undefined>;
   startEffect(intent: EffectIntent): Promise<EffectStart>;
   /** Accepted from a zombie too (first wins); `late` says that the attempt no longer holds its lease. */
-  finishEffect(
-    ref: StepRef,
-    callNo: number,
-    result: { readonly state: "succeeded" | "refused" | "unknown"; readonly resultJson: string },
-  ): Promise<{ readonly late: boolean }>;
+  finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
 }
 
 /** What time does. */

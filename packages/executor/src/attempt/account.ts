@@ -2,7 +2,7 @@
 import { BatonError } from "@baton/core";
 import type { BatonEvent } from "@baton/core/events";
 import type { ModelRef } from "@baton/core/plan";
-import type { ModelReply, ModelUsage, NewTrace, StepUsage } from "@baton/core/ports";
+import type { EffectResult, ModelReply, ModelUsage, NewTrace, StepUsage } from "@baton/core/ports";
 
 /** What one call cost, whether its answer was of use or not. */
 type Spent = Pick<ModelReply, "model" | "offline" | "usage" | "costUsd" | "durationMs">;
@@ -12,6 +12,12 @@ export interface Account {
   readonly usage: StepUsage | undefined;
   /** Input and output tokens of this attempt. */
   readonly tokens: number;
+  /** Results that travel with the outcome. */
+  readonly effects: readonly EffectResult[];
+  /** False once the account is closed. */
+  addEffect(result: EffectResult): boolean;
+  /** The attempt is over: what it still hands in goes elsewhere. */
+  close(): void;
   trace(event: BatonEvent): void;
   addCall(purpose: string, spent: Spent): void;
 }
@@ -25,9 +31,19 @@ export function spentBefore(error: unknown, model: ModelRef, durationMs: number)
 
 export function createAccount(): Account {
   const traces: NewTrace[] = [];
+  const effects: EffectResult[] = [];
   let usage: StepUsage | undefined;
+  let closed = false;
   return {
     traces,
+    effects,
+    addEffect(result) {
+      if (!closed) effects.push(result);
+      return !closed;
+    },
+    close() {
+      closed = true;
+    },
     get usage() {
       return usage;
     },

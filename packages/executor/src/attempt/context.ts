@@ -55,6 +55,7 @@ export function createContext({
     deadlineAt,
     readOutput: prepared.readOutput,
     trace: account.trace,
+    settleEffect: account.addEffect,
     failPoint,
     progress: (message) => publish({ kind: "progress", message: boundedText(message, maxPieceChars - 40) }),
     delta(text) {

@@ -45,7 +45,8 @@ export async function rowsOf<Row>(db: Database, statement: SQL): Promise<readonl
  * its connection, and a fresh table is analysed late. Measured on 3,000 steps with an idle autovacuum: see
  * docs/decisions/0007. JIT compiles longer than any verb runs.
  */
-const planning = "set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+const planning =
+  "set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

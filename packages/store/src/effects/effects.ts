@@ -1,40 +1,94 @@
-/** The effect ledger's rows; see effects.sql. */
+/**
+ * The effect ledger's caller side, batched: intents and results of many calls in one round trip; see effects.sql.
+ *
+ * 1. An intent is stored before its call runs: `startEffect` resolves after the commit.
+ * 2. Results that end with their attempt travel with its settle; only what comes late or in the middle comes here.
+ */
 import { createHash } from "node:crypto";
 import type { StepRef } from "@baton/core";
-import type { EffectIntent, EffectStart } from "@baton/core/ports";
-import { sql } from "drizzle-orm";
-import { type Database, rowsOf } from "../connection/pools.ts";
+import type { EffectIntent, EffectResult, EffectStart } from "@baton/core/ports";
+import { createBatcher } from "../connection/batcher.ts";
+import type { Connections } from "../connection/pools.ts";
 
-type WireStart =
-  | { readonly start: "call"; readonly key: string; readonly earlierUnknown: boolean }
-  | { readonly start: "replay"; readonly result: unknown }
-  | { readonly start: "mismatch" | "unknown" | "lease-lost" };
-
-const keyOf = (ref: StepRef) =>
-  sql`row(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${ref.stepId}::uuid)::baton_v1.step_key`;
-
-export async function startEffect(db: Database, intent: EffectIntent): Promise<EffectStart> {
-  const hash = createHash("sha256").update(intent.argumentsJson).digest("hex");
-  const rows = await rowsOf<{ start: WireStart }>(
-    db,
-    sql`select baton_v1.start_effect(${keyOf(intent.ref)}, ${intent.attemptNo}::int, ${intent.callNo}::int, ${intent.tool}, ${intent.effect},
-          ${intent.argumentsJson}::jsonb, ${hash}) as start`,
-  );
-  const start = rows[0]?.start ?? { start: "lease-lost" };
-  if (start.start === "call") return { start: "call", idempotencyKey: start.key, earlierUnknown: start.earlierUnknown };
-  if (start.start === "replay") return { start: "replay", resultJson: JSON.stringify(start.result) };
-  return { start: start.start };
+export interface EffectsOptions {
+  readonly connections: Connections;
+  readonly newId: () => string;
+  readonly patienceMs: number;
 }
 
-export async function finishEffect(
-  db: Database,
-  ref: StepRef,
-  callNo: number,
-  result: { readonly state: "succeeded" | "refused" | "unknown"; readonly resultJson: string },
-): Promise<{ readonly late: boolean }> {
-  const rows = await rowsOf<{ finished: { late: boolean } }>(
-    db,
-    sql`select baton_v1.finish_effect(${keyOf(ref)}, ${callNo}::int, ${result.state}, ${result.resultJson}::jsonb) as finished`,
-  );
-  return rows[0]?.finished ?? { late: true };
+export interface Effects {
+  startEffect(intent: EffectIntent): Promise<EffectStart>;
+  finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
+}
+
+type WireStart = { readonly s: string; readonly call: number; readonly a: number } & (
+  | { readonly start: "call"; readonly earlierUnknown: boolean }
+  | { readonly start: "replay"; readonly result: unknown }
+  | { readonly start: "mismatch" | "unknown" | "lease-lost" }
+);
+
+interface Sized<Item> {
+  readonly item: Item;
+  readonly json: string;
+}
+
+const limits = { parallel: 2, maxItems: 200, maxBytes: 4_194_304 };
+
+export function createEffects({ connections, newId, patienceMs }: EffectsOptions): Effects {
+  const common = { ...limits, newFlushId: newId, patienceMs };
+  const starts = createBatcher<Sized<EffectIntent>, EffectStart>({
+    ...common,
+    sizeOf: ({ json }) => json.length,
+    async flush(intents) {
+      const rows = await connections.engine<{ answers: readonly WireStart[] }>(
+        "select baton_v1.start_effects($1) as answers",
+        [`[${intents.map(({ json }) => json).join(",")}]`],
+      );
+      // What is not answered was started for the first time.
+      const answers = new Map((rows[0]?.answers ?? []).map((wire) => [`${wire.s}/${wire.call}/${wire.a}`, wire]));
+      return intents.map(({ item: { ref, callNo, attemptNo } }) =>
+        startFromWire(`${ref.stepId}-${callNo}`, answers.get(`${ref.stepId}/${callNo}/${attemptNo}`)),
+      );
+    },
+  });
+  const finishes = createBatcher<Sized<{ ref: StepRef; callNo: number }>, { readonly late: boolean }>({
+    ...common,
+    sizeOf: ({ json }) => json.length,
+    async flush(results) {
+      const rows = await connections.engine<{
+        finished: readonly { readonly s: string; readonly call: number; readonly late: boolean }[];
+      }>("select baton_v1.finish_effects($1) as finished", [`[${results.map(({ json }) => json).join(",")}]`]);
+      const late = new Map((rows[0]?.finished ?? []).map((wire) => [`${wire.s}/${wire.call}`, wire.late]));
+      // A result that is not the first came too late in any case.
+      return results.map(({ item: { ref, callNo } }) => ({ late: late.get(`${ref.stepId}/${callNo}`) ?? true }));
+    },
+  });
+  return {
+    startEffect: (intent) => starts.add({ item: intent, json: intentToWire(intent) }),
+    finishEffect: (ref, result) =>
+      finishes.add({ item: { ref, callNo: result.callNo }, json: effectResultToWire(ref, result) }),
+  };
+}
+
+function startFromWire(idempotencyKey: string, wire: WireStart | undefined): EffectStart {
+  if (wire === undefined) return { start: "call", idempotencyKey, earlierUnknown: false };
+  if (wire.start === "call") return { start: "call", idempotencyKey, earlierUnknown: wire.earlierUnknown };
+  if (wire.start === "replay") return { start: "replay", resultJson: JSON.stringify(wire.result) };
+  return { start: wire.start };
+}
+
+function intentToWire({ ref, attemptNo, callNo, tool, effect, argumentsJson }: EffectIntent): string {
+  const hash = createHash("sha256").update(argumentsJson).digest("hex");
+  const wire = { n: ref.tenantId, t: ref.taskId, s: ref.stepId, a: attemptNo, call: callNo, tool, effect, hash };
+  return withJson(wire, "arguments", argumentsJson);
+}
+
+/** A result as `baton_v1.finish_effects` reads it. */
+export function effectResultToWire(ref: StepRef, { callNo, state, resultJson }: EffectResult): string {
+  return withJson({ n: ref.tenantId, t: ref.taskId, s: ref.stepId, call: callNo, state }, "result", resultJson);
+}
+
+/** The object with one more field, whose value is JSON already. */
+function withJson(wire: Readonly<Record<string, unknown>>, field: string, json: string): string {
+  return `${JSON.stringify(wire).slice(0, -1)},"${field}":${json}}`;
 }

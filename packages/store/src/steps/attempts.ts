@@ -11,6 +11,7 @@ import { BatonError } from "@baton/core";
 import type { ClaimedStep, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
 import { type Batcher, createBatcher } from "../connection/batcher.ts";
 import type { Connections } from "../connection/pools.ts";
+import { effectResultToWire } from "../effects/effects.ts";
 import { claimFromWire, type OutputPlace, settlementToWire, type WireClaim } from "./wire.ts";
 
 export const maxInlineBytes = 65_536;
@@ -88,7 +89,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     settleAttempt: async (settlement) => {
       refuseToWaitForNothing(settlement);
       const place = settlement.outcome.outcome === "completed" ? await placeOutput(options, settlement) : undefined;
-      return settles.add({ settlement, json: JSON.stringify(settlementToWire(settlement, place)) });
+      return settles.add({ settlement, json: settlementToJson(settlement, place) });
     },
     idle: async () => {
       await claims.idle();
@@ -170,6 +171,14 @@ async function flushSettlements(
     const [continuation] = continued.splice(index, 1);
     return continuation === undefined ? { status } : { status, continuation };
   });
+}
+
+/** Results of calls are JSON already. */
+function settlementToJson(settlement: Settlement, place: OutputPlace | undefined): string {
+  const json = JSON.stringify(settlementToWire(settlement, place));
+  const { effects = [], ref } = settlement;
+  if (effects.length === 0) return json;
+  return `${json.slice(0, -1)},"effects":[${effects.map((result) => effectResultToWire(ref, result)).join(",")}]}`;
 }
 
 function attemptOf({ settlement }: PreparedSettlement): string {

@@ -29,6 +29,12 @@ begin
   order by t.tenant_id, t.task_id
   for no key update;
 
+  -- What calls did is kept whatever becomes of their attempts.
+  if jsonb_path_exists(p_outcomes, '$[*].effects[*]') then
+    perform baton_v1.finish_effects((
+      select jsonb_agg(e) from jsonb_to_recordset(p_outcomes) as o(effects jsonb) cross join lateral jsonb_array_elements(o.effects) e));
+  end if;
+
   select array_agg(row(
     o.n, o.t, o.s, o.a, o.outcome, o.output, o.blob, coalesce(o.bytes, 0), o.preview, coalesce(o.dead, '{}'), o.error, o.delay, o.reason,
     o.adds, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,

@@ -47,7 +47,7 @@ export function createLateCalls(store: Pick<EngineStore, "finishEffect">, log: L
           refusal === undefined
             ? { state: "succeeded" as const, resultJson: encodeOutput(output, "tool-output-invalid") }
             : { state: "refused" as const, resultJson: JSON.stringify(refusal) };
-        await store.finishEffect(call.ref, call.callNo, result);
+        await store.finishEffect(call.ref, { callNo: call.callNo, ...result });
       } catch (failure) {
         log.error("late-result-lost", { tool, idempotencyKey, error: failure });
       }

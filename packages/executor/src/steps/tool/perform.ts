@@ -7,6 +7,7 @@
  */
 import { BatonError } from "@baton/core";
 import type {
+  EffectResult,
   EffectStart,
   EngineStore,
   LogPort,
@@ -26,6 +27,9 @@ type Store = Pick<EngineStore, "startEffect" | "finishEffect" | "saveArtifact" |
 /** The one call of a tool step. */
 const callNo = 1;
 
+/** Above it a result is not worth holding up a flush of many outcomes. */
+const maxTravellingChars = 65_536;
+
 export interface ToolPerformerParts {
   readonly store: Store;
   readonly tools: ToolPort;
@@ -42,14 +46,9 @@ export function createToolPerformer(parts: ToolPerformerParts): Performer {
     const args = config["arguments"] ?? {};
     const argumentsJson = encodeOutput(args, "tool-output-invalid");
     const { name, effect } = tool;
-    const start = await parts.store.startEffect({
-      ref: step.ref,
-      attemptNo: step.attemptNo,
-      callNo,
-      tool: name,
-      effect,
-      argumentsJson,
-    });
+    const intent = { ref: step.ref, attemptNo: step.attemptNo, callNo, tool: name, effect, argumentsJson };
+    const start = await untilAnswered(() => parts.store.startEffect(intent), context.signal, parts.log, "start-effect");
+    if (start === undefined) throw context.signal.reason;
     const startedAt = parts.clock();
     const output = await outputOf({ parts, context, tool, args, start });
     context.trace({
@@ -126,13 +125,16 @@ async function run(call: Call, idempotencyKey: string): Promise<unknown> {
   return output;
 }
 
-/** A result that is not written makes the call unknown for the next attempt, so the write is repeated. */
-async function finish(
-  { parts, context }: Call,
-  state: "succeeded" | "refused" | "unknown",
-  resultJson: string,
-): Promise<void> {
-  const write = () => parts.store.finishEffect(context.step.ref, callNo, { state, resultJson });
+/**
+ * The call is the attempt's last. Where it may be repeated, its result travels with the outcome, unless it is large or
+ * the attempt is over. Of any other call it is written at once: lost, it would leave a person to find out.
+ * A write that is not answered is repeated.
+ */
+async function finish({ parts, context, tool }: Call, state: EffectResult["state"], resultJson: string): Promise<void> {
+  const result = { callNo, state, resultJson };
+  const travels = (tool.effect === "read" || tool.effect === "idempotent") && resultJson.length <= maxTravellingChars;
+  if (travels && context.settleEffect(result)) return;
+  const write = () => parts.store.finishEffect(context.step.ref, result);
   await untilAnswered(write, context.signal, parts.log, "finish-effect");
 }
 
