@@ -109,6 +109,8 @@ export interface Wait {
   readonly detail: string;
   /** What moves it. */
   readonly movedBy: string;
+  /** The kind of the step, where it is a dead letter itself. */
+  readonly deadLetterKind?: StepKind | undefined;
 }
 
 export interface CheckpointRow {
@@ -303,6 +305,8 @@ export interface ClientStore {
     query: DeadLetterSelection & { readonly before?: DeadLetterPosition | undefined; readonly limit: number },
   ): Promise<readonly DeadLetterRow[]>;
   /** A step by its id alone, whatever its state. */
+  findDeadLetter(tenantId: string, stepId: string): Promise<DeadLetterRow | undefined>;
+  /** The same with all that is known of it. */
   readFailedStep(tenantId: string, stepId: string): Promise<FailedStep | undefined>;
   retryStep(
     ref: StepRef,

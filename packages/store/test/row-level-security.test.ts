@@ -229,6 +229,15 @@ describe("a client verb with another tenant's task", () => {
     expect(await store.pauseTask(foreign)).toBeUndefined();
     expect(await store.resumeTask(foreign)).toBeUndefined();
     expect(await store.retryTask(foreign)).toBeUndefined();
+    const [step] = await store.listTaskSteps({ ...foreign, tenantId: tenants.b }, { limit: 1 });
+    const stepId = step?.stepId ?? "";
+    expect(await store.findDeadLetter(tenants.a, stepId)).toBeUndefined();
+    expect(await store.readFailedStep(tenants.a, stepId)).toBeUndefined();
+    expect(await store.retryStep({ ...foreign, stepId }, {})).toBeUndefined();
+    expect(await store.resolveStep({ ...foreign, stepId }, { attemptNo: 1, state: "skipped" })).toBeUndefined();
+    const everything = { tenantId: tenants.a, stepIds: [stepId] };
+    expect(await store.listDeadLetterGroups({ ...everything, limit: 1, letters: 1 })).toEqual({ total: 0, groups: [] });
+    expect(await store.retryDeadLetters(everything, {})).toEqual({ retriedSteps: 0, retriedTasks: 0 });
     expect((await store.listTasks({ tenantId: tenants.a, limit: 100 })).map(({ taskId }) => taskId)).toEqual([
       tasks[tenants.a]?.taskId,
     ]);

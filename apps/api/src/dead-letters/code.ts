@@ -69,9 +69,8 @@ async function list(deps: ApiDeps, cursors: Cursors, { principal, query }: Call<
   return { status: 200 as const, body: { total, groups: wire, nextCursor } };
 }
 
-/** A step of this tenant, in whatever state; a foreign one does not exist. */
-async function stepOf(deps: ApiDeps, tenantId: string, id: string): Promise<FailedStep> {
-  const found = await deps.store.readFailedStep(tenantId, id);
+/** What another tenant owns does not exist. */
+function existing<Found>(found: Found | undefined): Found {
   if (found === undefined) throw notFound("dead letter");
   return found;
 }
@@ -81,8 +80,8 @@ const readerOf =
   (output: StepOutput) =>
     output.blobId === undefined ? Promise.resolve(output.output) : deps.store.readOutput(step.ref, output.blobId);
 
-function answerOf({ letter }: FailedStep, verb: string, answer: StepAnswer | undefined) {
-  if (answer === undefined) throw notFound("dead letter");
+function answerOf(letter: DeadLetterRow, verb: string, given: StepAnswer | undefined) {
+  const answer = existing(given);
   if (answer.answer === "illegal") {
     throw new BatonError(
       "illegal-transition",
@@ -94,7 +93,7 @@ function answerOf({ letter }: FailedStep, verb: string, answer: StepAnswer | und
   return { status: 200 as const, body: { id, taskId, state, taskState, changed: answer.answer === "changed" } };
 }
 
-function refuseByKind({ letter }: FailedStep, state: StepResolution["state"]): void {
+function refuseByKind(letter: DeadLetterRow, state: StepResolution["state"]): void {
   if (resolutionsOf(letter.kind).includes(state)) return;
   const field = state === "completed" ? "output" : "skip";
   const detail =
@@ -108,32 +107,37 @@ function refuseByKind({ letter }: FailedStep, state: StepResolution["state"]): v
 }
 
 async function resolve(deps: ApiDeps, { principal, params, body }: Call<"resolveDeadLetter">) {
-  const found = await stepOf(deps, principal.tenantId, params.id);
+  const found = existing(await deps.store.readFailedStep(principal.tenantId, params.id));
   const { ref } = found.step;
   const { attemptNo } = found.letter;
   const why = { attemptNo, by: principal.keyId, reason: body.reason };
   const state = body.skip === true ? "skipped" : "completed";
-  refuseByKind(found, state);
-  if (state === "skipped") return answerOf(found, "skip", await deps.store.resolveStep(ref, { ...why, state }));
+  refuseByKind(found.letter, state);
+  if (state === "skipped") return answerOf(found.letter, "skip", await deps.store.resolveStep(ref, { ...why, state }));
   const isOpen = found.letter.state === "failed";
   const deadEdges = isOpen ? await judgeEdges(found.step, body.output, readerOf(deps, found)) : [];
   const outputJson = JSON.stringify(body.output);
-  return answerOf(found, "resolve", await deps.store.resolveStep(ref, { ...why, state, outputJson, deadEdges }));
+  return answerOf(found.letter, "resolve", await deps.store.resolveStep(ref, { ...why, state, outputJson, deadEdges }));
 }
 
 export function deadLetterCode(deps: ApiDeps, cursors: Cursors): Pick<RouteCode, DeadLetterRoute> {
   return {
     listDeadLetters: (call) => list(deps, cursors, call),
     async getDeadLetter({ principal, params }) {
-      const found = await stepOf(deps, principal.tenantId, params.id);
+      const found = existing(await deps.store.readFailedStep(principal.tenantId, params.id));
       if (found.letter.state !== "failed") throw notFound("dead letter");
       const shown = await shownConfig(found.step, readerOf(deps, found), maxShownBytes);
       return { status: 200, body: detailsToWire(found, shown) };
     },
     async retryDeadLetter({ principal, params, body }) {
-      const found = await stepOf(deps, principal.tenantId, params.id);
-      const why = { by: principal.keyId, reason: body?.reason };
-      return answerOf(found, "retry", await deps.store.retryStep(found.step.ref, why));
+      const { tenantId, keyId: by } = principal;
+      const letter = existing(await deps.store.findDeadLetter(tenantId, params.id));
+      const { taskId, stepId } = letter;
+      return answerOf(
+        letter,
+        "retry",
+        await deps.store.retryStep({ tenantId, taskId, stepId }, { by, reason: body?.reason }),
+      );
     },
     async retryDeadLetters({ principal, body }) {
       const { ids: stepIds, group: groupId, code, taskId, reason } = body;

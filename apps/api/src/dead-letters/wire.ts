@@ -2,6 +2,7 @@
 import type { DeadLetter, DeadLetterDetails, DeadLetterGroup } from "@baton/contracts";
 import type { TraceRow } from "@baton/core/events";
 import { resolutionsOf } from "@baton/core/lifecycle";
+import type { StepKind } from "@baton/core/lifecycle";
 import type { StepError } from "@baton/core/ports";
 import type { ShownConfig } from "@baton/executor";
 import type { DeadLetterGroupRow, DeadLetterRow, EffectRow, FailedStep } from "@baton/store";
@@ -11,7 +12,7 @@ const errorToWire = ({ code, message, causes }: StepError) => ({ code, message, 
 
 const actionOf = { completed: "complete", skipped: "skip" } as const;
 
-function actionsOf({ kind }: DeadLetterRow): DeadLetter["actions"] {
+export function actionsOf(kind: StepKind): DeadLetter["actions"] {
   return ["retry", ...resolutionsOf(kind).map((state) => actionOf[state])];
 }
 
@@ -27,7 +28,7 @@ export function letterToWire(row: DeadLetterRow): DeadLetter {
     failureCount: row.failureCount,
     crashCount: row.crashCount,
     onExhausted: row.onExhausted,
-    actions: actionsOf(row),
+    actions: actionsOf(row.kind),
   };
 }
 

@@ -4,6 +4,7 @@ import { BatonError } from "@baton/core";
 import type { TaskRef } from "@baton/core";
 import type { IntentAnswer, TaskRow } from "@baton/store";
 import type { Principal } from "../access/api-key.ts";
+import { actionsOf } from "../dead-letters/wire.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Cursors } from "../request/cursor.ts";
 import { wantsEventStream } from "../routing/call.ts";
@@ -185,12 +186,16 @@ export function taskCode(
     async whyTask({ principal, params }) {
       const task = await taskOf(deps, principal, params.id);
       const waits = (await store.whyTask(refOf(principal, params.id))).map(
-        ({ on, since, detail, movedBy, stepId, stepKey }) => ({
+        ({ on, since, detail, movedBy, stepId, stepKey, deadLetterKind }) => ({
           on,
           since: iso(since),
           detail,
           movedBy,
-          ...present({ stepId, stepKey }),
+          ...present({
+            stepId,
+            stepKey,
+            actions: deadLetterKind === undefined ? undefined : actionsOf(deadLetterKind),
+          }),
         }),
       );
       return { status: 200, body: { state: task.state, waits } };

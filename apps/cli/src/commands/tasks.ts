@@ -11,6 +11,7 @@ import { planLines } from "../progress/plan.ts";
 import { timelineLines, timelineRows } from "../progress/timeline.ts";
 import { createTracker, planSteps } from "../progress/tracker.ts";
 import type { Tracker } from "../progress/tracker.ts";
+import { commandsOf } from "./dead-letters.ts";
 import { checkedId } from "./ids.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { exitCodeOfTask, explainEnd } from "./task-outcome.ts";
@@ -110,9 +111,10 @@ export async function why(id: string, options: TaskOptions): Promise<number> {
   if (options.json === true) console.data(JSON.stringify({ state, waits }));
   else {
     console.data(`${state}${waits.length === 0 ? ": nothing waits" : ""}`);
-    for (const { stepKey, detail, since, movedBy } of waits) {
+    for (const { stepId, stepKey, detail, since, movedBy, actions = [] } of waits) {
       const step = stepKey === undefined ? "" : `${oneLine(stepKey)}: `;
       console.data(`- ${step}${oneLine(detail)}\n  since ${since}; moved by ${oneLine(movedBy)}`);
+      for (const command of commandsOf(stepId ?? "", actions)) console.data(`    ${command}`);
     }
   }
   return 0;

@@ -3,15 +3,11 @@ import { stepKinds } from "@baton/core/lifecycle";
 import { stepTypes, toolEffects } from "@baton/core/ports";
 import { z } from "zod";
 import { count, cursor, json, nextCursor, pageLimit, timestamp, uuid } from "./scalars.ts";
-import { stepError, stepState, taskState } from "./task.ts";
+import { deadLetterAction, stepError, stepState, taskState } from "./task.ts";
 
 const errorCode = z.string().min(1).max(100);
 const reason = z.string().min(1).max(2_000);
 const groupId = z.string().regex(/^[0-9a-f]{32}$/, "the `id` of a group");
-
-const action = z
-  .enum(["retry", "complete", "skip"])
-  .meta({ description: "`complete` = resolve with an output, `skip` = resolve without one." });
 
 export const deadLetter = z.strictObject({
   id: uuid.meta({ description: "The step's id." }),
@@ -30,7 +26,7 @@ export const deadLetter = z.strictObject({
   onExhausted: z
     .enum(["fail", "hold"])
     .meta({ description: "`fail`: the task rests; `hold`: the rest of it goes on." }),
-  actions: z.array(action),
+  actions: z.array(deadLetterAction),
 });
 export type DeadLetter = z.infer<typeof deadLetter>;
 

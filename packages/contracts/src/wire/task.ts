@@ -118,6 +118,10 @@ export const listStepsQuery = z.strictObject({
 });
 export const stepPage = z.strictObject({ steps: z.array(step), nextCursor });
 
+export const deadLetterAction = z
+  .enum(["retry", "complete", "skip"])
+  .meta({ description: "`complete` = resolve with an output, `skip` = resolve without one." });
+
 const wait = z.strictObject({
   on: z.string(),
   stepId: uuid.optional(),
@@ -125,6 +129,10 @@ const wait = z.strictObject({
   since: timestamp,
   detail: z.string(),
   movedBy: z.string(),
+  actions: z
+    .array(deadLetterAction)
+    .optional()
+    .meta({ description: "Of a dead letter: what a person can do with it." }),
 });
 export const whyAnswer = z.strictObject({ state: taskState, waits: z.array(wait) });
 

@@ -110,26 +110,27 @@ export async function listDeadLetters(
   return rows.map(defined);
 }
 
-/** A step by its id alone, in whatever state it is. Index: step primary key. */
-export async function findStep(db: Database, tenantId: string, stepId: string): Promise<StepRef | undefined> {
-  const rows = await rowsOf<StepRef>(
-    db,
-    sql`select s.tenant_id as "tenantId", s.task_id as "taskId", s.step_id as "stepId" from baton.task_execution_step s
-        where s.step_id = ${stepId}::uuid and s.tenant_id = ${tenantId}::uuid limit 1`,
-  );
-  return rows[0];
-}
-
-/** What is known of one step that failed; its traces are read from the whole task's. */
-export async function readFailedStep(db: Database, ref: StepRef): Promise<FailedStep | undefined> {
-  const ofStep = sql`tenant_id = ${ref.tenantId}::uuid and task_id = ${ref.taskId}::uuid and step_id = ${ref.stepId}::uuid`;
-  const [letter] = await rowsOf<DeadLetterRow>(
+/** A step by its id alone, in whatever state it is; only of one that has failed is there an error. */
+export async function findDeadLetter(
+  db: Database,
+  tenantId: string,
+  stepId: string,
+): Promise<DeadLetterRow | undefined> {
+  const rows = await rowsOf<DeadLetterRow>(
     db,
     sql`select ${letterColumns} from baton.task_execution_step s
         join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
-        where s.tenant_id = ${ref.tenantId}::uuid and s.task_id = ${ref.taskId}::uuid and s.step_id = ${ref.stepId}::uuid`,
+        where s.step_id = ${stepId}::uuid and s.tenant_id = ${tenantId}::uuid limit 1`,
   );
+  return rows[0] === undefined ? undefined : defined(rows[0]);
+}
+
+/** What is known of one step that failed; its traces are read from the whole task's. */
+export async function readFailedStep(db: Database, tenantId: string, stepId: string): Promise<FailedStep | undefined> {
+  const letter = await findDeadLetter(db, tenantId, stepId);
   if (letter === undefined) return undefined;
+  const ref = { tenantId, taskId: letter.taskId, stepId };
+  const ofStep = sql`tenant_id = ${ref.tenantId}::uuid and task_id = ${ref.taskId}::uuid and step_id = ${ref.stepId}::uuid`;
   const [inputs] = await rowsOf<{ claims: readonly WireClaim[] }>(
     db,
     sql`select baton_v1.attempt_inputs(array[row(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${ref.stepId}::uuid)::baton_v1.step_key], false) as claims`,
@@ -152,7 +153,7 @@ export async function readFailedStep(db: Database, ref: StepRef): Promise<Failed
   );
   const { config, inputs: outputs, conditions, item, task } = claimFromWire(await withInputs(db, ref, wire));
   return {
-    letter: defined(letter),
+    letter,
     step: {
       ref,
       key: letter.key,

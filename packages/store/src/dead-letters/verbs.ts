@@ -2,12 +2,13 @@
 import type { ClientStore } from "../client-store.ts";
 import { type Connections, isUuid } from "../connection/pools.ts";
 import type { WireWakeUp } from "../steps/attempts.ts";
-import { findStep, listDeadLetterGroups, listDeadLetters, readFailedStep } from "./letters.ts";
+import { findDeadLetter, listDeadLetterGroups, listDeadLetters, readFailedStep } from "./letters.ts";
 import { resolveStep, retryDeadLetters, retrySteps } from "./resolution.ts";
 
 type DeadLetterVerb =
   | "listDeadLetterGroups"
   | "listDeadLetters"
+  | "findDeadLetter"
   | "readFailedStep"
   | "retryStep"
   | "retryDeadLetters"
@@ -21,12 +22,10 @@ export function deadLetterVerbs(
   return {
     listDeadLetterGroups: (query) => api(query.tenantId, (db) => listDeadLetterGroups(db, query)),
     listDeadLetters: (query) => api(query.tenantId, (db) => listDeadLetters(db, query)),
+    findDeadLetter: async (tenantId, stepId) =>
+      isUuid(stepId) ? api(tenantId, (db) => findDeadLetter(db, tenantId, stepId)) : undefined,
     readFailedStep: async (tenantId, stepId) => {
-      if (!isUuid(stepId)) return undefined;
-      return api(tenantId, async (db) => {
-        const ref = await findStep(db, tenantId, stepId);
-        return ref === undefined ? undefined : readFailedStep(db, ref);
-      });
+      return isUuid(stepId) ? api(tenantId, (db) => readFailedStep(db, tenantId, stepId)) : undefined;
     },
     retryStep: async (ref, why) => {
       const { answers, wakeUps } = await api(ref.tenantId, (db) => retrySteps(db, [ref], why, room()));

@@ -1,5 +1,6 @@
 /**
- * Why a task does not move: one entry per waiting thing with since when and what moves it.
+ * Why a task does not move: one entry per waiting thing with since when and what moves it; what a person must move
+ * comes first.
  * One query. Index: step primary key, session_live. Rows read: the task's open and resting steps, 200 at most.
  */
 import type { TaskRef } from "@baton/core";
@@ -15,7 +16,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
       select case t.intent when 'pause' then 'intent' else 'compensation' end as on, null::uuid as "stepId", null::text as "stepKey",
              (extract(epoch from t.updated_at) * 1000)::float8 as since, 'The task is ' || t.state || '.' as detail,
              case t.intent when 'pause' then 'POST /api/v1/tasks/' || t.task_id || '/resume' else 'its compensation steps' end as "movedBy",
-             -1 as place
+             null::text as "deadLetterKind", 0 as urgency, 0 as place
       from baton.task_execution t
       where t.tenant_id = ${ref.tenantId} and t.task_id = ${ref.taskId} and t.intent in ('pause', 'compensate') and t.state not in ('completed', 'cancelled')
       union all
@@ -47,7 +48,8 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
         end,
         case
           when s.state = 'running' then 'its outcome, or its deadline at ' || to_char((s.started_at + make_interval(secs => s.timeout_ms / 1000.0)) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-          when s.state = 'failed' or t.state = 'failed' then 'POST /api/v1/tasks/' || t.task_id || '/retry'
+          when s.state = 'failed' then 'POST /api/v1/dead-letters/' || s.step_id || '/retry' || case when s.kind = 'plan' then '' else ' or /resolve' end
+          when t.state = 'failed' then 'a retry or a resolution of the dead letters of its task'
           when s.state = 'waiting' then 'its items'
           when s.state = 'pending' and s.parent_step_id is not null then 'the next item that settles'
           when s.state = 'pending' then (select string_agg(f.key, ', ' order by f.position) from baton.task_execution_step_edge e
@@ -58,14 +60,14 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
             then 'a worker that serves the pool ' || s.pool
           else 'a free slot of a worker in the pool ' || s.pool
         end,
-        s.position
+        case when s.state = 'failed' then s.kind end, case when s.state = 'failed' then 1 else 2 end, s.position
       from baton.task_execution_step s
       join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
       where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.state in ('pending', 'ready', 'running', 'waiting', 'failed')
-    ) waits order by place limit 200`,
+    ) waits order by urgency, place limit 200`,
   );
   return rows.map((row) => {
-    const { place: _place, ...wait } = defined(row) as Wait & { place: number };
+    const { urgency: _urgency, place: _place, ...wait } = defined(row) as Wait & { urgency: number; place: number };
     return wait;
   });
 }
