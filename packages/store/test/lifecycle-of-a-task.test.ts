@@ -323,6 +323,15 @@ describe("a batch of settlements", () => {
     expect(Object.values(await statesOf(store, ref)).filter((state) => state === "completed")).toHaveLength(7);
   });
 
+  it("keeps an output whose preview ends within a character", async () => {
+    const a = newId();
+    const task = await createTask(bench.store, [step("a", a)]);
+    const output = `${"x".repeat(498)}😀 and more`;
+    const attempt = await claim(bench.store, task, a);
+    expect(await bench.store.settleAttempt(settlementOf(attempt, completed(output)))).toEqual({ status: "settled" });
+    expect((await bench.store.listTaskSteps(task, { limit: 1 }))[0]?.output).toBe(output);
+  });
+
   it("keeps large outputs by reference and hands them to successors", async () => {
     const { store } = bench;
     const [a, b] = [newId(), newId()];

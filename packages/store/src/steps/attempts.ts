@@ -208,7 +208,8 @@ async function placeOutput(options: AttemptsOptions, settlement: Settlement): Pr
   const { outcome, ref } = settlement;
   if (outcome.outcome !== "completed") throw new BatonError("internal", "Only a completed attempt has an output.");
   const bytes = Buffer.byteLength(outcome.outputJson);
-  const preview = outcome.outputJson.slice(0, 500);
+  // Cut between the halves of a character, one flush would carry what jsonb refuses.
+  const preview = outcome.outputJson.slice(0, 500).toWellFormed();
   if (bytes <= maxInlineBytes) return { output: JSON.parse(outcome.outputJson), blobId: undefined, bytes, preview };
   if (bytes > maxOutputBytes) {
     throw new BatonError(
