@@ -10,6 +10,8 @@ import { failureText } from "./harness/report.ts";
 import { runCase } from "./harness/run-case.ts";
 
 const patienceMs = 180_000;
+/** Several cases run side by side. */
+const slack = 5;
 
 for (const backend of backends) {
   const missing = inject("redisUnavailable");
@@ -27,6 +29,7 @@ for (const backend of backends) {
           continuation,
           random,
           scale,
+          slack,
           postgresUrl: inject("postgresUrl"),
         });
         expect(report.findings, failureText(report)).toEqual([]);

@@ -78,6 +78,8 @@ export interface StackOptions {
 }
 
 const leavingMs = 30_000;
+/** A machine that is busy with something else takes long to start a dozen processes. */
+const startingMs = 120_000;
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const database = await createTestDatabase(options.postgresUrl);
@@ -123,7 +125,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const url = `http://127.0.0.1:${port}`;
   const startApi = async (env?: Env, main = "apps/api/src/main.ts"): Promise<Program> => {
     const api = start("api", main, { ...options.apiEnv, ...env });
-    await until(`the api at ${url} is ready`, async () => (await fetch(`${url}/health/ready`)).ok, api);
+    await until(`the api at ${url} is ready`, async () => (await fetch(`${url}/health/ready`)).ok, api, startingMs);
     return api;
   };
   const workers: Worker[] = [];
@@ -138,7 +140,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   const startWorker = async (env: Env = {}, main: string = workerMain): Promise<Worker> => {
     const worker = await launchWorker({ env, main });
-    await until(`${worker.name} is ready`, async () => (await fetch(`${worker.url}/health/ready`)).ok, worker);
+    const isReady = async () => (await fetch(`${worker.url}/health/ready`)).ok;
+    await until(`${worker.name} is ready`, isReady, worker, startingMs);
     return worker;
   };
   const logs = (): string => programs.map((program) => `--- ${program.name}\n${program.output()}`).join("\n");

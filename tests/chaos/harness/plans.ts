@@ -31,3 +31,14 @@ export function effectFan(width: number, args: EffectArguments = {}): PlanSpec {
   const fan = Array.from({ length: width }, (_, at) => effectStep(`f${at}`, args));
   return { steps: [...fan, { ...effectStep("join", {}), depends_on: fan.map(({ id }) => id) }] };
 }
+
+const prompt =
+  "Summarise this text: A queue holds work until a worker takes it. A worker that dies gives nothing back by itself. " +
+  "A lease that runs out says that it is gone, and others take the work over.";
+
+/** A model's reply, then `width` effects side by side, then one more: every kind of moment that an attempt can have. */
+export function modelThenFan(width: number, args: EffectArguments = {}): PlanSpec {
+  const { steps } = effectFan(width, args);
+  const fan = steps.map((step) => (step.id === "join" ? step : { ...step, depends_on: ["model"] }));
+  return { steps: [{ id: "model", type: "llm", prompt }, ...fan] };
+}

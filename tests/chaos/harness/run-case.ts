@@ -14,6 +14,8 @@ export interface CaseRun {
   readonly random: Random;
   readonly scale: Scale;
   readonly postgresUrl: string;
+  /** See World. */
+  readonly slack: number;
   readonly sabotage?: NonNullable<WorldOptions["sabotage"]>;
   /** Aborted when the run is interrupted: the world goes at once. */
   readonly signal?: AbortSignal;
@@ -44,7 +46,7 @@ export interface CaseReport {
 const shownFindings = 20;
 
 export async function runCase(chaosCase: ChaosCase, run: CaseRun): Promise<CaseReport> {
-  const { backend, continuation, random, scale, postgresUrl, sabotage } = run;
+  const { backend, continuation, random, scale, postgresUrl, slack, sabotage } = run;
   const beganAt = performance.now();
   const about = { id: chaosCase.id, backend, continuation, seed: random.seed, scale };
   const world = await startWorld({
@@ -53,6 +55,7 @@ export async function runCase(chaosCase: ChaosCase, run: CaseRun): Promise<CaseR
     continuation,
     random,
     postgresUrl,
+    slack,
     ...(sabotage !== undefined && { sabotage }),
   });
   const interrupted = Promise.withResolvers<never>();
@@ -80,7 +83,7 @@ async function judge(chaosCase: ChaosCase, world: World, scale: Scale): Promise<
     add("I6 streams equal traces", await streamsEqualTraces(world));
   } catch (error) {
     findings.push(error instanceof StalledError ? error.message : textOf(error));
-    if (!(error instanceof StalledError)) dumped = await dump(world);
+    dumped = error instanceof StalledError ? error.dump : await dump(world);
   }
   await world.end();
   const evidence = await gather(world);

@@ -4,7 +4,7 @@
  * 1. A record is on file before its sender gets an answer.
  * 2. Nothing of Baton runs in it, and no fault is aimed at it.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { freePort, type Program, startProgram, until } from "../../stack/program.ts";
 
@@ -29,6 +29,8 @@ export interface Sink {
   readonly url: string;
   /** Everything it has recorded, in the order of arrival. */
   effects(): Promise<readonly StoredEffect[]>;
+  /** Bytes recorded: rises with every effect. */
+  size(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ export async function startSink(file: string): Promise<Sink> {
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as StoredEffect);
     },
+    size: async () => (await stat(file)).size,
     async close() {
       program.kill("SIGTERM");
       await program.exited;

@@ -22,15 +22,22 @@ interface TaskLine {
   readonly taskId: string;
   readonly state: TaskState;
   readonly traceNo: number;
+  readonly running: number;
 }
 
 const pauseMs = 200;
 
 export class StalledError extends Error {
   override readonly name = "StalledError";
+  readonly dump: string;
+
+  constructor(stallMs: number, dump: string) {
+    super(`I9: nothing moved for ${stallMs} ms.`);
+    this.dump = dump;
+  }
 }
 
-/** A task that has ended in another state than expected is not waited for: I1 will name it. */
+/** A task that has ended, or rests, in another state than expected is not waited for: I1 will name it. */
 export async function untilSettled(watch: Watch): Promise<void> {
   const { stack, sink, expected, stallMs } = watch;
   let progress = "";
@@ -38,26 +45,26 @@ export async function untilSettled(watch: Watch): Promise<void> {
   for (;;) {
     const lines = await stack.database
       .read<TaskLine>(
-        `select task_id as "taskId", state, trace_no::int as "traceNo" from baton.task_execution where task_id = any ($1)`,
+        `select task_id as "taskId", state, trace_no::int as "traceNo", running_count as running
+         from baton.task_execution where task_id = any ($1)`,
         [[...expected.keys()]],
       )
       .catch((): readonly TaskLine[] => []);
-    if (lines.length === expected.size && lines.every(({ taskId, state }) => isSettled(state, expected.get(taskId))))
-      return;
-    const seen = `${lines.reduce((sum, line) => sum + line.traceNo, 0)} ${(await sink.effects()).length}`;
+    if (lines.length === expected.size && lines.every((line) => isSettled(line, expected.get(line.taskId)))) return;
+    const seen = `${lines.reduce((sum, line) => sum + line.traceNo, 0)} ${await sink.size()}`;
     if (seen !== progress && lines.length > 0) {
       progress = seen;
       movedAt = performance.now();
     }
     if (performance.now() - movedAt > stallMs) {
-      throw new StalledError(`I9: nothing moved for ${stallMs} ms.\n${await dump(watch)}`);
+      throw new StalledError(stallMs, await dump(watch));
     }
     await delay(pauseMs);
   }
 }
 
-function isSettled(state: TaskState, expected: TaskState | undefined): boolean {
-  return state === expected || taskStates[state] === "terminal";
+function isSettled({ state, running }: TaskLine, expected: TaskState | undefined): boolean {
+  return state === expected || taskStates[state] === "terminal" || (taskStates[state] === "resting" && running === 0);
 }
 
 /** Locks, sessions, queue counts, the last traces, and what the processes say of themselves. */

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import type { PlanSpec } from "@baton/core/plan";
 import type { TaskState } from "@baton/core/lifecycle";
 import type { TestDatabase } from "@baton/testing/databases";
-import { startTestPostgres, type TestPostgres } from "@baton/testing/servers";
+import { type FaultyPostgres, startFaultyPostgres, startTcpProxy, type TcpProxy } from "@baton/testing/faults";
 import { isRunning } from "../../stack/program.ts";
 import { type Backend, newId, type Stack, startStack, type Worker } from "../../stack/stack.ts";
 import type { FailPointPlan } from "../programs/fail-points.ts";
@@ -28,6 +28,7 @@ export interface WorldOptions {
   readonly random: Random;
   /** A superuser's URL. */
   readonly postgresUrl: string;
+  readonly slack: number;
   /** At the start; default 2. */
   readonly workers?: number;
   /** Per worker; default 10. */
@@ -59,14 +60,18 @@ export interface World {
   readonly backend: Backend;
   readonly continuation: boolean;
   readonly random: Random;
+  /** By this much a case multiplies the times that it promises: above 1 where runs share the machine. */
+  readonly slack: number;
   readonly slots: number;
   readonly stack: Stack;
   readonly sink: Sink;
   readonly faults: FaultLog;
   /** Only with `ownPostgres`. */
-  readonly postgres: TestPostgres | undefined;
+  readonly postgres: FaultyPostgres | undefined;
   /** Every task that was accepted, with what is expected of it. */
   readonly tasks: ReadonlyMap<string, Expected>;
+  /** A proxy before the world's database or Redis, until the world closes: a process that is given its URL goes through it. */
+  proxyTo(server: "postgres" | "redis"): Promise<TcpProxy>;
   /** Resolves when it is ready. */
   startWorker(options?: WorkerOptions): Promise<Worker>;
   /** Workers that have not ended. */
@@ -88,15 +93,15 @@ const workerMain = "tests/chaos/programs/worker.ts";
 const toolsFolder = fileURLToPath(new URL("../programs/tools", import.meta.url));
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { backend, continuation, random, slots = 10 } = options;
+  const { backend, continuation, random, slack, slots = 10 } = options;
   const folder = await mkdtemp(join(tmpdir(), "baton-chaos-"));
   const undo: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const postgres = options.ownPostgres === true ? await startTestPostgres() : undefined;
-    if (postgres !== undefined) undo.push(() => postgres.stop());
+    const postgres = options.ownPostgres === true ? await startFaultyPostgres() : undefined;
+    if (postgres !== undefined) undo.push(() => postgres.close());
     const sink = await startSink(join(folder, "effects.ndjson"));
     undo.push(() => sink.close());
     const stack = await startStack({
@@ -115,14 +120,24 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       },
     });
     undo.push(() => stack.stop("SIGKILL"));
-    return createWorld({ backend, continuation, random, slots, stack, sink, postgres, close });
+    const proxyTo = async (server: "postgres" | "redis"): Promise<TcpProxy> => {
+      const url = server === "postgres" ? stack.database.url : stack.redis?.url;
+      if (url === undefined) throw new Error("This world has no Redis.");
+      const proxy = await startTcpProxy(url);
+      undo.push(() => proxy.close());
+      return proxy;
+    };
+    return createWorld({ backend, continuation, random, slack, slots, stack, sink, postgres, proxyTo, close });
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-type Parts = Pick<World, "backend" | "continuation" | "random" | "slots" | "stack" | "sink" | "postgres" | "close">;
+type Parts = Pick<
+  World,
+  "backend" | "continuation" | "random" | "slack" | "slots" | "stack" | "sink" | "postgres" | "proxyTo" | "close"
+>;
 
 function createWorld(parts: Parts): World {
   const { stack, slots, sink } = parts;
