@@ -9,7 +9,7 @@
  * 3. Every start is warmed up with chains that do not count, so that no peer pays for its compiler or its connections.
  * 4. A chain that answers another number of steps than it was asked for fails the run.
  */
-import { cpuSecondsOf } from "./cpu.ts";
+import { treeSeconds } from "../system/usage.ts";
 import { ensurePeersInstalled, peerVersions } from "./packages.ts";
 import type { ChainLoad, Peer, RunningPeer, Shape } from "./peer.ts";
 import { dbos } from "./dbos/dbos.ts";
@@ -95,7 +95,8 @@ async function measureChains(running: RunningPeer, load: ChainLoad): Promise<Cha
 }
 
 function cpuByProgram({ programs }: RunningPeer): Record<string, number> {
-  return Object.fromEntries(Object.entries(programs).map(([program, pids]) => [program, cpuSecondsOf(pids)]));
+  const used = (pids: readonly number[]) => pids.reduce((total, pid) => total + treeSeconds(pid), 0);
+  return Object.fromEntries(Object.entries(programs).map(([program, pids]) => [program, used(pids)]));
 }
 
 function quantile(sorted: readonly number[], share: number): number {

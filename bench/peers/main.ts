@@ -1,7 +1,7 @@
 /**
  * The figures of one peer: `node bench/peers/main.ts --peer restate`.
  *
- * `--in-flight 100,200` and `--rounds 1` narrow the run, `--set partitions=4` tries another shape.
+ * `--in-flight 100,200` and `--rounds 1` narrow the run, `--set RESTATE_DEFAULT_NUM_PARTITIONS=4` tries another shape.
  */
 import { parseArgs } from "node:util";
 import { openPeer, peers } from "./index.ts";

@@ -5,27 +5,26 @@ import { startProgram } from "../program.ts";
 import { startRestateServer } from "./server.ts";
 
 export const restate: Peer = {
-  shape: { partitions: 24, services: 1, http: 1 },
+  shape: {
+    RESTATE_DEFAULT_NUM_PARTITIONS: 1,
+    RESTATE_LOG_FILTER: "off",
+    RESTATE_TRACING_FILTER: "off",
+    RESTATE_DISABLE_PROMETHEUS: "true",
+    RESTATE_DISABLE_TELEMETRY: "true",
+  },
   async start(shape: Shape) {
     const folder = await dataFolder("restate");
     const server = await startRestateServer(folder.path, shape);
     const [port] = await freePorts(1);
-    const count = Number(shape["services"]);
-    const settings = { PORT: String(port), REUSE_PORT: count > 1 ? "yes" : "no" };
-    const services = await Promise.all(
-      Array.from({ length: count }, () => startProgram("restate/service.ts", settings)),
-    );
+    const service = await startProgram("restate/service.ts", { PORT: String(port) });
     await server.register(`http://127.0.0.1:${port}`);
-    const driver = await startProgram("restate/driver.ts", {
-      INGRESS_URL: server.ingressUrl,
-      HTTP: String(shape["http"]),
-    });
+    const driver = await startProgram("restate/driver.ts", { INGRESS_URL: server.ingressUrl });
     return {
-      programs: { server: [server.pid], services: services.map(({ pid }) => pid), driver: [driver.pid] },
+      programs: { server: [server.pid], service: [service.pid], driver: [driver.pid] },
       runChains: (load: ChainLoad) => driver.ask<number>("chains", load),
       runIdleChains: (load: IdleLoad) => driver.ask<number[]>("idle", load),
       async stop() {
-        await Promise.all([driver, ...services].map((program) => program.stop()));
+        await Promise.all([driver.stop(), service.stop()]);
         await server.stop();
         await folder.remove();
       },

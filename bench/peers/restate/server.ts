@@ -10,7 +10,6 @@ import type { Shape } from "../peer.ts";
 export interface RestateServer {
   readonly pid: number;
   readonly ingressUrl: string;
-  readonly metricsUrl: string;
   /** Makes the handlers of a running endpoint known. */
   register(endpointUrl: string): Promise<void>;
   stop(): Promise<void>;
@@ -35,11 +34,7 @@ export async function startRestateServer(dataDir: string, shape: Shape): Promise
       RESTATE_BIND_PORT: String(node),
       RESTATE_INGRESS__BIND_PORT: String(ingress),
       RESTATE_ADMIN__BIND_PORT: String(admin),
-      RESTATE_DEFAULT_NUM_PARTITIONS: String(shape["partitions"]),
-      RESTATE_LOG_FILTER: "off",
-      RESTATE_TRACING_FILTER: "off",
-      RESTATE_DISABLE_TELEMETRY: "true",
-      ...environmentOf(shape),
+      ...settingsOf(shape),
     },
     cwd: dataDir,
     output: log,
@@ -53,7 +48,6 @@ export async function startRestateServer(dataDir: string, shape: Shape): Promise
   return {
     pid: program.pid,
     ingressUrl: `http://127.0.0.1:${ingress}`,
-    metricsUrl: `http://127.0.0.1:${node}/metrics`,
     async register(endpointUrl) {
       const answer = await fetch(`http://127.0.0.1:${admin}/deployments`, {
         method: "POST",
@@ -66,10 +60,9 @@ export async function startRestateServer(dataDir: string, shape: Shape): Promise
   };
 }
 
-/** `RESTATE_…=…` in a shape replaces a setting of the server by its documented name. */
-function environmentOf(shape: Shape): Record<string, string> {
-  const given = Object.entries(shape).filter(([name]) => name.startsWith("RESTATE_"));
-  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+/** The shape's values are the server's own settings, by their documented names in the environment. */
+function settingsOf(shape: Shape): Record<string, string> {
+  return Object.fromEntries(Object.entries(shape).map(([name, value]) => [name, String(value)]));
 }
 
 async function untilOk(url: string): Promise<void> {

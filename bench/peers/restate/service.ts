@@ -36,12 +36,4 @@ const chain = service({
 });
 
 const endpoint = createEndpointHandler({ services: [chain], logger: () => {} });
-createServer(endpoint as never).listen(
-  {
-    port: Number(process.env["PORT"]),
-    host: "127.0.0.1",
-    // Several service processes share the port; the kernel spreads the server's connections.
-    reusePort: process.env["REUSE_PORT"] === "yes",
-  },
-  () => answerBench({}),
-);
+createServer(endpoint as never).listen(Number(process.env["PORT"]), "127.0.0.1", () => answerBench({}));
