@@ -544,7 +544,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 f119ac8007ce4960d84d7fb98596c9efd7c9a7b299b947f3785b59989edd9fb4
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
---   returns text; sql immutable parallel safe; body sha256 42bddb3d8b8e607b3cd6292f8b9069305f2705b8e5b75036d09d2c253a033b02
+--   returns text; sql immutable parallel safe; body sha256 4d4d58c9fc5e686cccf816c119f61ff02227b2f558db5e9062c29d311d82b520
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)
 --   returns jsonb; plpgsql volatile; body sha256 c3a0e097e0aec10f32c7f732395662675a48b3947fab785581de38c445f072bf
 -- function baton_v1.dispatch_readied(p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone)

@@ -11,6 +11,20 @@ describe("a wrong command line", () => {
     ["an unknown option", ["run", "goal", "--jsn"], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
     ["a missing argument", ["run"], /missing required argument 'goal'/],
     ["an argument too many", ["why", id, "more"], /too many arguments/],
+    ["a resolution without its reason", ["resolve", id, "--skip"], /required option '--reason <text>' not specified/],
+    [
+      "a resolution in no way",
+      ["resolve", id, "--reason", "r"],
+      /in one way: --output JSON, --output-file FILE, or --skip/,
+    ],
+    ["two resolutions", ["resolve", id, "--skip", "--output", "1", "--reason", "r"], /in one way/],
+    [
+      "an output that is no JSON",
+      ["resolve", id, "--output", "done", "--reason", "r"],
+      /not JSON.*A text needs its quotes/,
+    ],
+    ["nothing to retry", ["dead-letters", "retry"], /Say which: ids, --code, --group or --task/],
+    ["an id that is none", ["dead-letters", "show", "x"], /"x" is not the id of a step.*dead-letters/],
     ["a number that is none", ["dev", "--workers", "0"], /whole number from 1 to 999/],
     ["a port that is none", ["dev", "--port", "65536"], /port from 0 to 65535/],
     ["scopes that are none", ["key", "create", "ci", "--scopes", "all"], /Name some of read, write, admin/],
@@ -24,7 +38,20 @@ describe("a wrong command line", () => {
   it("is answered with help when help is asked for", async () => {
     const { exit, stdout } = await finished(baton(["--help"], { cwd: await temporaryFolder() }));
     expect(exit).toBe(0);
-    for (const command of ["demo", "dev", "run", "status", "tail", "why", "cancel", "key", "config", "migrate"]) {
+    for (const command of [
+      "demo",
+      "dev",
+      "run",
+      "status",
+      "tail",
+      "why",
+      "cancel",
+      "dead-letters",
+      "resolve",
+      "key",
+      "config",
+      "migrate",
+    ]) {
       expect(stdout).toContain(`\n  ${command}`);
     }
   });

@@ -1,6 +1,7 @@
-import type { Trace } from "@baton/contracts";
+import type { DeadLetterDetails, DeadLetterGroup, Trace } from "@baton/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { groupLines, letterLines } from "../src/commands/dead-letters.ts";
 import { openConsole } from "../src/console/console.ts";
 import { columnsOf, fit, oneLine, printable, wrap } from "../src/console/text.ts";
 import { planLines } from "../src/progress/plan.ts";
@@ -37,6 +38,18 @@ describe("text for a terminal", () => {
         const lines = wrap(words.join(" "), 40, "  ").split("\n");
         expect(lines.flatMap((line) => line.trim().split(" "))).toEqual(words);
         for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(40);
+      }),
+    );
+  });
+});
+
+describe("a wrapped text", () => {
+  it("is never wider than it may be, and loses nothing", () => {
+    fc.assert(
+      fc.property(text, fc.integer({ min: 10, max: 80 }), (given, width) => {
+        const wrapped = wrap(given, width, "  ");
+        for (const line of wrapped.split("\n")) expect(columnsOf(line)).toBeLessThanOrEqual(width);
+        expect(wrapped.replace(/\s/g, "")).toBe(oneLine(given).replace(/\s/g, ""));
       }),
     );
   });
@@ -112,6 +125,59 @@ describe("the plan", () => {
         );
         expect(lines).toHaveLength(drawn.length);
         for (const line of lines) expect(columnsOf(printable(line))).toBeLessThanOrEqual(width);
+      }),
+    );
+  });
+});
+
+describe("a dead letter", () => {
+  const id = "019abc00-0000-7000-8000-000000000001";
+  const at = "2026-11-20T12:00:00.000Z";
+  const draw = (columns: number) => ({ columns, paintData: (_style: unknown, painted: string) => painted });
+  const letter = fc.record({ key: text, goal: text, message: text, tool: text }).map(
+    ({ key, goal, message, tool }): DeadLetterDetails => ({
+      id,
+      task: { id, goal, state: "failed" },
+      step: { key, kind: "user", type: "tool", tool },
+      error: { code: "tool-failed", message, causes: [{ name: "Error", message: goal }] },
+      failedAt: at,
+      attemptNo: 2,
+      failureCount: 2,
+      crashCount: 1,
+      onExhausted: "fail",
+      actions: ["retry", "complete", "skip"],
+      attempts: [{ attemptNo: 2, worker: key, startedAt: at, end: "failed" }],
+      config: { [key]: message },
+      unevaluated: [{ pointer: "/arguments", reason: message }],
+      effects: [],
+    }),
+  );
+  // A command that is cut or broken by the terminal cannot be copied.
+  const fits = (lines: readonly string[], width: number) => {
+    for (const line of lines.flatMap((each) => each.split("\n"))) {
+      expect(columnsOf(printable(line))).toBeLessThanOrEqual(width);
+      expect(line).not.toMatch(/npm run.*…/);
+    }
+  };
+
+  it("fits with the commands that move it, alone and among those of its cause", () => {
+    fc.assert(
+      fc.property(letter, fc.integer({ min: 80, max: 200 }), (drawn, width) => {
+        fits(letterLines(drawn, draw(width)), width);
+        const group: DeadLetterGroup = {
+          id: "9f86d081884c",
+          code: "tool-failed",
+          message: drawn.error.message,
+          type: "tool",
+          tool: drawn.step.key,
+          count: 12_345,
+          taskCount: 1,
+          firstFailedAt: at,
+          lastFailedAt: "2026-11-21T12:00:00.000Z",
+          letters: [drawn],
+          nextCursor: null,
+        };
+        fits(groupLines(group, draw(width)), width);
       }),
     );
   });

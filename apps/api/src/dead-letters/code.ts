@@ -83,9 +83,12 @@ const readerOf =
 function answerOf(letter: DeadLetterRow, verb: string, given: StepAnswer | undefined) {
   const answer = existing(given);
   if (answer.answer === "illegal") {
+    const what = `The step ${letter.stepId} ("${letter.key}")`;
     throw new BatonError(
       "illegal-transition",
-      `The step ${letter.stepId} ("${letter.key}") is ${answer.stepState}; ${verb} is possible while it is a dead letter, and only for the failure that was read.`,
+      answer.stepState === "failed"
+        ? `${what} has failed again since it was read; look at it once more.`
+        : `${what} is ${answer.stepState}; only a dead letter can be ${verb}.`,
     );
   }
   const { stepId: id, taskId } = letter;
@@ -113,11 +116,16 @@ async function resolve(deps: ApiDeps, { principal, params, body }: Call<"resolve
   const why = { attemptNo, by: principal.keyId, reason: body.reason };
   const state = body.skip === true ? "skipped" : "completed";
   refuseByKind(found.letter, state);
-  if (state === "skipped") return answerOf(found.letter, "skip", await deps.store.resolveStep(ref, { ...why, state }));
+  if (state === "skipped")
+    return answerOf(found.letter, "skipped", await deps.store.resolveStep(ref, { ...why, state }));
   const isOpen = found.letter.state === "failed";
   const deadEdges = isOpen ? await judgeEdges(found.step, body.output, readerOf(deps, found)) : [];
   const outputJson = JSON.stringify(body.output);
-  return answerOf(found.letter, "resolve", await deps.store.resolveStep(ref, { ...why, state, outputJson, deadEdges }));
+  return answerOf(
+    found.letter,
+    "resolved",
+    await deps.store.resolveStep(ref, { ...why, state, outputJson, deadEdges }),
+  );
 }
 
 export function deadLetterCode(deps: ApiDeps, cursors: Cursors): Pick<RouteCode, DeadLetterRoute> {

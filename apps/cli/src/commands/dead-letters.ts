@@ -27,8 +27,6 @@ const call = (line: string): string => `npm run baton -- ${line}`;
 
 /** Grouped by cause, the newest first. */
 export async function listDeadLetters(options: ListOptions): Promise<number> {
-  const { client } = await connect(options.data);
-  const console = openConsole();
   const { code, group, since, task } = options;
   const query = {
     ...(code !== undefined && { code }),
@@ -36,6 +34,8 @@ export async function listDeadLetters(options: ListOptions): Promise<number> {
     ...(since !== undefined && { since }),
     ...(task !== undefined && { taskId: checkedId(task) }),
   };
+  const { client } = await connect(options.data);
+  const console = openConsole();
   const page = await client.request("listDeadLetters", { query });
   if (options.json === true) {
     for await (const each of client.deadLetters(query)) console.data(JSON.stringify(each));
@@ -54,7 +54,7 @@ function summaryOf(total: number, groups: readonly DeadLetterGroup[], isCut: boo
   return `${plural(total, "dead letter")} of ${isCut ? `more than ${groups.length} causes` : plural(groups.length, "cause")}`;
 }
 
-const timeOf = (timestamp: string): string => `${timestamp.slice(0, 10)} ${timestamp.slice(11, 19)}`;
+const timeOf = (timestamp: string): string => `${timestamp.slice(0, 10)} ${timestamp.slice(11, 19)}Z`;
 
 export function groupLines(group: DeadLetterGroup, console: Pick<Console, "columns" | "paintData">): string[] {
   const columns = console.columns - 1;
@@ -71,8 +71,8 @@ export function groupLines(group: DeadLetterGroup, console: Pick<Console, "colum
     fit(`${indent}${when}`, columns),
     ...letters.map((letter) => letterLine(letter, columns, indent)),
     ...(more > 0 ? [fit(`${indent}… ${more} more: ${call(`dead-letters --group ${id}`)}`, columns)] : []),
-    // A command that is cut cannot be copied.
-    `${indent}retry: ${call(`dead-letters retry ${count === 1 ? letters[0]?.id : `--group ${id}`}`)}`,
+    // Never cut: it is there to be copied.
+    `${indent}retry: ${call(`dead-letters retry --group ${id}`)}`,
   ];
 }
 
@@ -85,9 +85,10 @@ function letterLine({ id, step, task }: DeadLetter, columns: number, indent: str
 
 /** One dead letter with all that is known of it. */
 export async function showDeadLetter(id: string, options: SelectionOptions): Promise<number> {
+  const stepId = checkedId(id, "step");
   const { client } = await connect(options.data);
   const console = openConsole();
-  const letter = await client.request("getDeadLetter", { params: { id: checkedId(id, "step") } });
+  const letter = await client.getDeadLetter(stepId);
   console.data(options.json === true ? JSON.stringify(letter) : letterLines(letter, console).join("\n"));
   return 0;
 }
@@ -113,28 +114,31 @@ export function letterLines(letter: DeadLetterDetails, console: Pick<Console, "c
     ...(letter.item === undefined ? [] : [`  item ${letter.item.index}:`, ...jsonLines(letter.item.value, columns)]),
     ...(letter.effects.length === 0 ? [] : title("Calls to the outside")),
     ...letter.effects.flatMap(({ arguments: given, attemptNo, effect, idempotencyKey, state, tool }) => [
-      fit(`  ${oneLine(tool)} (${effect}), attempt ${attemptNo}: ${state}, key ${idempotencyKey}`, columns),
+      fit(`  ${oneLine(tool)} (${effect}), attempt ${attemptNo}: ${state}`, columns),
+      fit(`  key ${idempotencyKey}`, columns),
       ...jsonLines(given, columns),
     ]),
     ...title("What moves it"),
-    ...commandsOf(letter.id, letter.actions).map((command) => `  ${command}`),
+    ...commandsOf(letter.id, letter.actions, "  "),
   ];
 }
 
-/** The exact commands for what can be done with a dead letter. */
-export function commandsOf(id: string, actions: DeadLetter["actions"]): string[] {
+/** The exact commands for what can be done with a dead letter; broken as a shell reads them, to fit a terminal. */
+export function commandsOf(id: string, actions: DeadLetter["actions"], indent: string): string[] {
   const commands = {
     retry: `dead-letters retry ${id}`,
-    complete: `resolve ${id} --output '<json>' --reason '<why>'`,
-    skip: `resolve ${id} --skip --reason '<why>'`,
+    complete: `resolve ${id} \\\n    --output '<json>' --reason '<why>'`,
+    skip: `resolve ${id} \\\n    --skip --reason '<why>'`,
   };
-  return actions.map((action) => call(commands[action]));
+  return actions.map((action) => indent + call(commands[action]).replaceAll("\n", `\n${indent}`));
 }
 
 function errorLines({ causes, code, message }: DeadLetter["error"], columns: number): string[] {
+  // A cause that was only wrapped says the same again.
+  const deeper = causes.filter((cause, at) => cause.message !== (at === 0 ? message : causes[at - 1]?.message));
   return [
     wrap(`${code}: ${message}`, columns, "  "),
-    ...causes.map((cause) => wrap(`caused by ${cause.code ?? cause.name}: ${cause.message}`, columns, "    ")),
+    ...deeper.map((cause) => wrap(`caused by ${cause.code ?? cause.name}: ${cause.message}`, columns, "    ")),
   ];
 }
 

@@ -30,7 +30,7 @@ export async function resolveStep(id: string, options: ResolveOptions): Promise<
   if (options.json === true) console.data(JSON.stringify(answer));
   else {
     const already = answer.changed ? "" : "  (it already was)";
-    console.data(`${answer.id}  ${answer.state}${already}; task ${answer.taskId} is ${answer.taskState}`);
+    console.data(`${answer.id}  ${answer.state}${already}\n${answer.taskId}  ${answer.taskState}  (its task)`);
   }
   return 0;
 }

@@ -114,7 +114,7 @@ export async function why(id: string, options: TaskOptions): Promise<number> {
     for (const { stepId, stepKey, detail, since, movedBy, actions = [] } of waits) {
       const step = stepKey === undefined ? "" : `${oneLine(stepKey)}: `;
       console.data(`- ${step}${oneLine(detail)}\n  since ${since}; moved by ${oneLine(movedBy)}`);
-      for (const command of commandsOf(stepId ?? "", actions)) console.data(`    ${command}`);
+      for (const command of commandsOf(stepId ?? "", actions, "    ")) console.data(command);
     }
   }
   return 0;

@@ -42,17 +42,35 @@ export function fit(text: string, columns: number, pad = false): string {
   return `${cut}…${pad ? " ".repeat(Math.max(0, columns - used - 1)) : ""}`;
 }
 
-/** One line as several that fit, every one indented. */
+/** One line as several that fit, every one indented; only a word that is wider than a line is broken. */
 export function wrap(text: string, columns: number, indent = ""): string {
   const lines: string[] = [];
+  const widest = Math.max(2, columns - columnsOf(indent));
   let line = "";
-  for (const word of oneLine(text).split(" ")) {
+  for (const word of oneLine(text)
+    .split(" ")
+    .flatMap((each) => pieces(each, widest))) {
     if (line !== "" && columnsOf(`${indent}${line} ${word}`) > columns) {
       lines.push(indent + line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;
   }
   return [...lines, indent + line].join("\n");
+}
+
+function pieces(word: string, columns: number): string[] {
+  const cut = [""];
+  let used = 0;
+  for (const { segment } of segments.segment(word)) {
+    const next = columnsOf(segment);
+    if (used + next > columns) {
+      cut.push("");
+      used = 0;
+    }
+    cut[cut.length - 1] += segment;
+    used += next;
+  }
+  return cut;
 }
 
 export function duration(ms: number): string {

@@ -127,7 +127,7 @@ export const deadLetters = {
   total: 1,
   groups: [
     {
-      id: "9f86d081884c7d659a2feaa0c55ad015",
+      id: "9f86d081884c",
       code: "tool-failed",
       message: "<url> answered <n>",
       type: "tool",

@@ -7,7 +7,7 @@ import { deadLetterAction, stepError, stepState, taskState } from "./task.ts";
 
 const errorCode = z.string().min(1).max(100);
 const reason = z.string().min(1).max(2_000);
-const groupId = z.string().regex(/^[0-9a-f]{32}$/, "the `id` of a group");
+const groupId = z.string().regex(/^[0-9a-f]{12}$/, "the `id` of a group");
 
 export const deadLetter = z.strictObject({
   id: uuid.meta({ description: "The step's id." }),
@@ -88,7 +88,7 @@ export type DeadLetterGroup = z.infer<typeof deadLetterGroup>;
 export const listDeadLettersQuery = z.strictObject({
   code: errorCode.optional(),
   taskId: uuid.optional(),
-  since: z.iso.datetime({ offset: true }).optional().meta({ description: "Failed then or later; RFC 3339." }),
+  since: z.iso.datetime({ offset: true, error: "a time like 2026-11-20T12:00:00Z" }).optional().meta({ description: "Failed then or later; RFC 3339." }),
   group: groupId.optional().meta({ description: "One group; `limit` and `cursor` page through its letters." }),
   limit: pageLimit.meta({ description: "Groups of the page, or letters when `group` is given." }),
   cursor,

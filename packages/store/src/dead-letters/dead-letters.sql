@@ -12,11 +12,11 @@ as $$
     '\s+', ' ', 'g')), 300)
 $$;
 
--- One group = one cause: the error's code and pattern, and what met it.
+-- One group = one cause: the error's code and pattern, and what met it. Short enough to be typed; one tenant has few.
 create function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
 returns text language sql immutable parallel safe
 as $$
-  select md5(concat_ws(chr(31), p_code, p_pattern, p_type, p_tool))
+  select left(md5(concat_ws(chr(31), p_code, p_pattern, p_type, p_tool)), 12)
 $$;
 
 -- retry_steps(keys): reopens what is out of attempts; failures and crashes so far no longer count. A step that

@@ -1,0 +1,93 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createClient } from "@baton/client";
+import type { BatonClient } from "@baton/client";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { baton, finished, guard, temporaryFolder } from "./program.ts";
+
+let cwd: string;
+let client: BatonClient;
+const afterFile: (() => Promise<void>)[] = [];
+beforeAll(async () => {
+  const afterwards = (work: () => Promise<void>) => void afterFile.push(work);
+  cwd = await temporaryFolder(afterwards);
+  await mkdir(join(cwd, "papers"));
+  const dev = baton(["dev", "--port", "0"], { cwd, afterwards });
+  const [, baseUrl = ""] = await dev.says(/api +(http:\S+)/);
+  client = createClient({ baseUrl, apiKey: (await readFile(join(cwd, ".baton", "api-key"), "utf8")).trim() });
+});
+afterAll(async () => {
+  for (const work of afterFile.toReversed()) await work();
+});
+
+const call = (...args: string[]) => finished(baton(args, { cwd }));
+
+/** A task that reads a file which is not there, and so is out of attempts. */
+async function unreadable(path: string): Promise<{ taskId: string; stepId: string }> {
+  const { id: taskId } = await client.createTask({
+    goal: `Read ${path}`,
+    plan: {
+      steps: [{ id: "read", type: "tool", tool: "files.read", arguments: { path }, retry: { max_attempts: 1 } }],
+    },
+    settings: { workspace: join(cwd, "papers") },
+  });
+  await reaches(taskId, "failed");
+  for await (const step of client.steps(taskId)) return { taskId, stepId: step.id };
+  throw new Error("The task has no step.");
+}
+
+const reaches = (taskId: string, state: string) =>
+  vi.waitFor(async () => expect((await client.getTask(taskId)).state).toBe(state), guard);
+
+it("it is listed by its cause and shown with its inputs; why names the commands; a retry goes on", async () => {
+  const { taskId, stepId } = await unreadable("one.txt");
+  const list = await call("dead-letters", "--task", taskId);
+  expect(list).toMatchObject({ exit: 0, stderr: "" });
+  expect(list.stdout).toMatch(/^1 dead letter of 1 cause\n\n +1 × \S+ +files\.read, 1 task\n/);
+  expect(list.stdout).toContain(`${stepId}  read `);
+  const shown = await call("dead-letters", "show", stepId);
+  expect(shown.stdout).toContain('"path": "one.txt"');
+  const reason = await call("why", taskId);
+  for (const { stdout } of [shown, reason]) {
+    expect(stdout).toContain(`npm run baton -- dead-letters retry ${stepId}\n`);
+    expect(stdout).toContain(`npm run baton -- resolve ${stepId} \\\n`);
+  }
+  await writeFile(join(cwd, "papers", "one.txt"), "here");
+  expect(await call("dead-letters", "retry", stepId, "--reason", "it is there now")).toMatchObject({
+    exit: 0,
+    stdout: "1 step of 1 task retried\n",
+  });
+  await reaches(taskId, "completed");
+  expect((await call("dead-letters", "--task", taskId)).stderr).toMatch(/No dead letter/);
+});
+
+it("a whole cause is retried at once, as the list says it", async () => {
+  const tasks = [await unreadable("two.txt"), await unreadable("two.txt")];
+  const [line = ""] = (await call("dead-letters", "--json")).stdout.trim().split("\n");
+  const group = JSON.parse(line) as { id: string; count: number };
+  expect(group.count).toBe(2);
+  await writeFile(join(cwd, "papers", "two.txt"), "here");
+  const retried = await call("dead-letters", "retry", "--group", group.id, "--json");
+  expect(JSON.parse(retried.stdout)).toEqual({ retriedSteps: 2, retriedTasks: 2 });
+  for (const { taskId } of tasks) await reaches(taskId, "completed");
+  const nothing = await call("dead-letters", "retry", "--group", group.id);
+  expect(nothing).toMatchObject({ exit: 0, stdout: "0 steps of 0 tasks retried\n" });
+});
+
+it("it is completed with an output or a file of one, or skipped, once", async () => {
+  const [one, two, three] = [await unreadable("3.txt"), await unreadable("4.txt"), await unreadable("5.txt")];
+  const resolve = (stepId: string, ...how: string[]) => call("resolve", stepId, ...how, "--reason", "read on paper");
+  const done = await resolve(one.stepId, "--output", '{"text":"by hand"}');
+  expect(done).toMatchObject({ exit: 0, stdout: `${one.stepId}  completed\n${one.taskId}  completed  (its task)\n` });
+  expect((await client.getTask(one.taskId)).result).toEqual({ text: "by hand" });
+  await writeFile(join(cwd, "output.json"), "[1]");
+  expect((await resolve(two.stepId, "--output-file", "output.json", "--json")).exit).toBe(0);
+  expect((await client.getTask(two.taskId)).result).toEqual([1]);
+  expect((await resolve(three.stepId, "--skip")).stdout).toContain("skipped\n");
+  expect((await resolve(three.stepId, "--skip")).stdout).toContain("skipped  (it already was)\n");
+  const refused = await resolve(three.stepId, "--output", "1");
+  expect(refused.stderr).toMatch(/is skipped; only a dead letter can be resolved/);
+  expect(refused.exit).toBe(65);
+  expect(await resolve(three.taskId, "--skip")).toMatchObject({ exit: 66, stdout: "" });
+  expect(await resolve(three.stepId, "--output-file", "nowhere.json")).toMatchObject({ exit: 66, stdout: "" });
+});
