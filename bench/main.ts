@@ -32,19 +32,26 @@ const bench: Bench = {
   profile: chosen.profile,
   say: (line) => console.error(line),
 };
+const present = chosen.backends.filter((backend) => backend !== "redis" || servers.startRedis !== undefined);
 const values: Record<string, number> = {};
 const ratios: Record<string, number> = {};
 const lines: Line[] = [];
 try {
   for (const measure of measures) {
     if (chosen.only.length > 0 && !chosen.only.includes(measure.name)) continue;
-    for (const backend of chosen.backends) {
-      if (backend === "redis" && servers.startRedis === undefined) continue;
-      const measured = await measure.run(bench, backend);
+    const begin = performance.now();
+    try {
+      const measured = await measure.run(bench, present);
       Object.assign(values, measured.values);
       Object.assign(ratios, measured.ratios);
       lines.push(...measured.lines);
+    } catch (error) {
+      // The other measures are worth having all the same.
+      bench.say(`${measure.name} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      lines.push({ measure: measure.name, backend: "", figure: "failed" });
+      process.exitCode = 1;
     }
+    bench.say(`${measure.name}: ${((performance.now() - begin) / 1_000).toFixed(1)} s`);
   }
 } finally {
   driver.stop();

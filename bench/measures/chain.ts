@@ -5,7 +5,7 @@
  */
 import type { Backend, System, Usage } from "../system/system.ts";
 import { chainBody } from "./plans.ts";
-import { median, perThousand, total, withSystem } from "./measure.ts";
+import { median, onEachBackend, perThousand, together, total, withSystem } from "./measure.ts";
 import type { Bench, Line, Measure, Measured } from "./measure.ts";
 
 export type InFlight = number | "all";
@@ -47,6 +47,18 @@ export async function runChains(
   return { inFlight, ...result, stepsPerSecond: (tasks * steps) / result.seconds, usage };
 }
 
+/** Of `bodies` that make `steps` steps; for measures that need no choice of how many tasks are in flight. */
+export async function runBodies(
+  bench: Bench,
+  system: System,
+  { bodies, tasks, steps }: { readonly bodies: readonly unknown[]; readonly tasks: number; readonly steps: number },
+): Promise<Omit<ChainRun, "inFlight">> {
+  const before = system.usage();
+  const { result, processorSeconds } = await bench.driver.load(system, { bodies, tasks, inFlight: "all", connections });
+  const usage = perThousand(before, system.usage(), processorSeconds, steps);
+  return { ...result, stepsPerSecond: steps / result.seconds, usage };
+}
+
 /** So that what is measured is compiled code on open connections. */
 export async function warmUp(bench: Bench, system: System): Promise<void> {
   const { tasks, steps } = chainSize(bench);
@@ -56,17 +68,9 @@ export async function warmUp(bench: Bench, system: System): Promise<void> {
 export const chainEnv = (queued: boolean): Readonly<Record<string, string>> =>
   queued ? { BATON_CONTINUATION: "off" } : {};
 
-export const chain: Measure = {
-  name: "chain",
-  async run(bench, backend) {
-    const continued = await measureChain(bench, backend, false);
-    const queued = await measureChain(bench, backend, true);
-    return {
-      values: { ...continued.values, ...queued.values },
-      lines: [...continued.lines, ...queued.lines],
-    };
-  },
-};
+export const chain: Measure = onEachBackend("chain", async (bench, backend) =>
+  together([await measureChain(bench, backend, false), await measureChain(bench, backend, true)]),
+);
 
 async function measureChain(bench: Bench, backend: Backend, queued: boolean): Promise<Measured> {
   const name = queued ? "chain-queued" : "chain";

@@ -1,5 +1,26 @@
 /** The measures, in the order in which they run. */
+import { active } from "./active.ts";
 import { chain } from "./chain.ts";
+import { fanOut } from "./fan-out.ts";
+import { idleWorker } from "./idle-worker.ts";
+import { inFlight } from "./in-flight.ts";
+import { idleChain, startLatency } from "./latency.ts";
 import type { Measure } from "./measure.ts";
+import { plan } from "./plan.ts";
+import { streams } from "./streams.ts";
+import { wide } from "./wide.ts";
+import { workers } from "./workers.ts";
 
-export const measures: readonly Measure[] = [chain];
+export const measures: readonly Measure[] = [
+  chain,
+  idleChain,
+  startLatency,
+  fanOut,
+  wide,
+  active,
+  inFlight,
+  streams,
+  workers,
+  idleWorker,
+  plan,
+];

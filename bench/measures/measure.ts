@@ -4,6 +4,7 @@
  * 1. A measure starts the systems that it needs and stops them; it leaves nothing running.
  * 2. The keys of values and ratios are those of README.md; one without a backend's name is that of Redis.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Driver } from "../driver/driver.ts";
 import type { Servers } from "../system/servers.ts";
 import { parts, startSystem } from "../system/system.ts";
@@ -38,8 +39,26 @@ export interface Measured {
 
 export interface Measure {
   readonly name: string;
-  /** Runs once per backend. */
-  readonly run: (bench: Bench, backend: Backend) => Promise<Measured>;
+  /** `backends` are those that were asked for and that this machine has. */
+  readonly run: (bench: Bench, backends: readonly Backend[]) => Promise<Measured>;
+}
+
+export const together = (measured: readonly Measured[]): Measured => ({
+  values: Object.assign({}, ...measured.map(({ values }) => values)),
+  ratios: Object.assign({}, ...measured.map(({ ratios }) => ratios)),
+  lines: measured.flatMap(({ lines }) => lines),
+});
+
+/** A measure that is made on one backend after the other. */
+export function onEachBackend(name: string, run: (bench: Bench, backend: Backend) => Promise<Measured>): Measure {
+  return {
+    name,
+    async run(bench, backends) {
+      const measured: Measured[] = [];
+      for (const backend of backends) measured.push(await run(bench, backend));
+      return together(measured);
+    },
+  };
 }
 
 type SystemChoice = Pick<SystemOptions, "backend" | "workers" | "env" | "database">;
@@ -77,6 +96,32 @@ export const total = (usage: Usage): number => parts.reduce((sum, part) => sum +
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+/** Samples a value until the work is done; resolves to its result and the largest sample. */
+export async function whileSampling<Result>(
+  work: Promise<Result>,
+  sample: () => number | Promise<number>,
+): Promise<{ readonly result: Result; readonly most: number }> {
+  let most = 0;
+  let over = false;
+  const sampling = (async () => {
+    while (!over) {
+      most = Math.max(most, await sample());
+      await delay(100);
+    }
+  })();
+  try {
+    return {
+      result: await work,
+      get most() {
+        return most;
+      },
+    };
+  } finally {
+    over = true;
+    await sampling;
+  }
 }
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
