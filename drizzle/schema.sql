@@ -217,6 +217,7 @@ create table baton.installation (
   is_only boolean not null default true,
   secret bytea not null,
   created_at timestamp with time zone not null default clock_timestamp(),
+  task_defaults jsonb not null default '{}'::jsonb,
   constraint installation_pkey PRIMARY KEY (is_only),
   constraint installation_is_one_row CHECK (is_only),
   constraint installation_secret_is_long CHECK ((length(secret) >= 32))
@@ -513,6 +514,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns timestamp with time zone; sql volatile parallel safe; body sha256 cd23047eb8d5945a837a8937197c30baf0b9c065d471e99455211dbf6cdd6528
 -- function baton.uuid7()
 --   returns uuid; sql volatile; body sha256 7c56d55fefb29de0d4feaeb37ec0b422b1fd323f0979e7ccc14e00748fbe51ee
+-- function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
+--   returns jsonb; plpgsql volatile security definer set search_path=pg_catalog, pg_temp, jit=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, plan_cache_mode=force_generic_plan; body sha256 7b5d8f514750b7f859e90a0025ee97fbe6ec845e8ee11884c124e5d19760cb37
 -- function baton_v1.acquire(p_key text, p_max integer, p_duration_ms bigint)
 --   returns bigint; plpgsql volatile; body sha256 03285b836636cda322cff69239285465cfd9870e2aeeaec309e53494e371b139
 -- function baton_v1.add_evaluations(p_tasks baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
@@ -541,8 +544,12 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns record; plpgsql volatile set enable_hashjoin=on; body sha256 afe3a435a98ab18b5a4ef3e0335f33dbb1e757dcb264d5afa2e9faa71f86ebe3
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
 --   returns jsonb; plpgsql volatile; body sha256 5b85db180e59be289bd2853887ddbb54ee97d4c163d41dd0a56a9bd0be5f87a2
+-- function baton_v1.client_of_key(p_hash text)
+--   returns TABLE(tenant_id uuid, key_id uuid, scopes text[], task_defaults jsonb); sql stable security definer set search_path=pg_catalog, pg_temp; body sha256 ddeef0e031c94a946157a99a430e31439cfab6a6a546a741f437f3fa4a957662
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 f119ac8007ce4960d84d7fb98596c9efd7c9a7b299b947f3785b59989edd9fb4
+-- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 379aba48ee58690e4f45f0288286f9822b57a2395aafb7ff2f77909ef581aefe
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
 --   returns text; sql immutable parallel safe; body sha256 4d4d58c9fc5e686cccf816c119f61ff02227b2f558db5e9062c29d311d82b520
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)

@@ -27,7 +27,7 @@ export type RuleName =
   | "adapters-import-only-core"
   | "runtime-composes-engine-and-adapters"
   | "contracts-import-only-core"
-  | "client-imports-only-contracts"
+  | "client-imports-contracts-and-core"
   | "testing-imports-no-app-and-no-engine"
   | "apps-meet-rooms-not-apps"
   | "cli-speaks-only-to-the-api"
@@ -92,7 +92,11 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
     because: "two apps perform steps, and what they are made of is composed once",
   },
   contracts: { rule: "contracts-import-only-core", mayImport: ["core"], because: "wire shapes name domain words only" },
-  client: { rule: "client-imports-only-contracts", mayImport: ["contracts"], because: "users install it alone" },
+  client: {
+    rule: "client-imports-contracts-and-core",
+    mayImport: ["contracts", "core"],
+    because: "users install it alone, and what it lays out in their transaction is laid out by the api's own code",
+  },
   testing: {
     rule: "testing-imports-no-app-and-no-engine",
     mayImport: ["core", "contracts", "client", "adapter"],

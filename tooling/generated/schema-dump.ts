@@ -19,7 +19,7 @@ const sections = {
              (select string_agg(format('  %I %s', a.attname, format_type(a.atttypid, a.atttypmod)), E',\\n' order by a.attnum)
               from pg_attribute a where a.attrelid = c.oid and a.attnum > 0)) as text
     from pg_class c
-    where c.relkind = 'c' and c.relnamespace::regnamespace::text in ('baton', 'baton_v1')
+    where c.relkind = 'c' and c.relnamespace::regnamespace::text in ('baton', 'baton_client', 'baton_v1')
     order by c.relnamespace::regnamespace::text, c.relname`,
   tables: `
     select concat_ws(E'\\n',
@@ -47,12 +47,12 @@ const sections = {
              from aclexplode(c.relacl) g where g.grantee <> c.relowner group by 1) grants),
       '') as text
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'v', 'm', 'S') and n.nspname in ('baton', 'baton_v1')
+    where c.relkind in ('r', 'v', 'm', 'S') and n.nspname in ('baton', 'baton_client', 'baton_v1')
     order by n.nspname, c.relname`,
   schemas: `
     select format('grant %s on schema %s to %s;', string_agg(lower(g.privilege_type), ', ' order by g.privilege_type), n.nspname, g.grantee::regrole) as text
     from pg_namespace n cross join aclexplode(n.nspacl) g
-    where n.nspname in ('baton', 'baton_v1') and g.grantee <> n.nspowner
+    where n.nspname in ('baton', 'baton_client', 'baton_v1') and g.grantee <> n.nspowner
     group by n.nspname, g.grantee::regrole order by n.nspname, g.grantee::regrole::text`,
   functions: `
     select format(E'-- function %s.%I(%s)\\n--   returns %s; %s%s%s; body sha256 %s', p.pronamespace::regnamespace, p.proname,
@@ -62,7 +62,7 @@ const sections = {
                     ' set ' || array_to_string(p.proconfig, ', ')),
              encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')) as text
     from pg_proc p join pg_language l on l.oid = p.prolang
-    where p.pronamespace::regnamespace::text in ('baton', 'baton_v1')
+    where p.pronamespace::regnamespace::text in ('baton', 'baton_client', 'baton_v1')
     order by p.pronamespace::regnamespace::text, p.proname, pg_get_function_arguments(p.oid)`,
 } as const;
 

@@ -63,7 +63,9 @@ export async function compose({ config, log, meter }: ComposeOptions): Promise<C
       log,
       meter,
     });
-    return { deps: { ...depsOf(runtime, config, log, meter), secret: await secretOf(runtime) }, close };
+    const secret = await secretOf(runtime);
+    await runtime.store.keepTaskDefaults(config.task);
+    return { deps: { ...depsOf(runtime, config, log, meter), secret }, close };
   } catch (error) {
     await close(0);
     throw error;

@@ -16,6 +16,8 @@ import type { FollowOptions } from "./follow.ts";
 import { allDeadLetterGroups, allSteps, allTasks, allTraces } from "./pages.ts";
 import { request, send } from "./request.ts";
 import type { ClientOptions, RequestInput, RequestOptions } from "./request.ts";
+import { createTaskIn } from "./transaction.ts";
+import type { TransactionOptions } from "./transaction.ts";
 
 type Body<Id extends OperationId> = NonNullable<RequestInput<Id>["body"]>;
 
@@ -27,7 +29,11 @@ export interface DownloadedArtifact {
 export interface BatonClient {
   /** Any route of the table, typed by it. */
   request<Id extends OperationId>(id: Id, input: RequestInput<Id>): Promise<RouteOutput<Id>>;
-  createTask(body: Body<"createTask">, options?: RequestOptions): Promise<RouteOutput<"createTask">>;
+  /** With `tx`, a connection to Baton's own database, the task commits or rolls back with that transaction. */
+  createTask(
+    body: Body<"createTask">,
+    options?: RequestOptions | TransactionOptions,
+  ): Promise<RouteOutput<"createTask">>;
   getTask(id: string, options?: RequestOptions): Promise<Task>;
   cancelTask(id: string, reason?: string): Promise<RouteOutput<"cancelTask">>;
   /** Newest first. */
@@ -54,7 +60,8 @@ export interface BatonClient {
 export function createClient(options: ClientOptions): BatonClient {
   return {
     request: (id, input) => request(options, id, input),
-    createTask: (body, rest) => request(options, "createTask", { ...rest, body }),
+    createTask: (body, rest = {}) =>
+      "tx" in rest ? createTaskIn(options.apiKey, body, rest) : request(options, "createTask", { ...rest, body }),
     getTask: (id, rest) => request(options, "getTask", { ...rest, params: { id } }),
     cancelTask: (id, reason) =>
       request(options, "cancelTask", { params: { id }, ...(reason === undefined ? {} : { body: { reason } }) }),

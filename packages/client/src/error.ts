@@ -1,5 +1,7 @@
 /** Every failure a caller of the client sees. */
 import type { Problem } from "@baton/contracts";
+import { errorCodes } from "@baton/core";
+import type { BatonError } from "@baton/core";
 
 /**
  * `code` is the problem's stable code, or `unreachable` (no answer came) or `unreadable` (the answer
@@ -21,6 +23,15 @@ export class BatonClientError extends Error {
     this.code = code;
     this.status = options.status ?? 0;
     this.problem = options.problem;
+  }
+
+  /** What was refused without the api, as the api would have said it. */
+  static from({ code, message, problems, cause }: BatonError): BatonClientError {
+    const { status, title } = errorCodes[code];
+    const errors = problems.map((problem) => ({ in: "body" as const, ...problem }));
+    const type = `urn:baton:error:${code}`;
+    const problem: Problem = { type, title, status, detail: message, code, requestId: "", errors };
+    return new BatonClientError(code, message, { status, problem, cause });
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The typed client of the HTTP API.
  *
- * Purpose: what the command line, the dashboard, tests and users call. Boundary: knows the contracts
- * and `fetch`, nothing of the server's inside; runs in Node and in browsers.
+ * Purpose: what the command line, the dashboard, tests and users call. Boundary: knows the contracts, the pure layout
+ * of a task and `fetch`, nothing of the server's inside; runs in Node and in browsers.
  */
 export { createClient } from "./client.ts";
 export type { BatonClient, DownloadedArtifact } from "./client.ts";
@@ -12,3 +12,4 @@ export type { FollowOptions } from "./follow.ts";
 export type { ClientOptions, RequestInput, RequestOptions } from "./request.ts";
 export { readServerSentEvents } from "./server-sent-events.ts";
 export type { ServerSentEvent } from "./server-sent-events.ts";
+export type { Transaction, TransactionOptions } from "./transaction.ts";

@@ -42,6 +42,8 @@ export interface Housekeeping {
   room(): number;
   /** Others have put wake-ups on the pool's queue. */
   took(pool: string, count: number): void;
+  /** Steps of the pool became ready outside the engine; unknown pools are another process's. */
+  wake(pool: string): void;
   /** A step of the pool was settled here: more may become ready. */
   sawWork(pool: string): void;
   stop(): Promise<void>;
@@ -57,8 +59,11 @@ export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
   }
   const start = (name: string, round: (signal: AbortSignal) => Promise<number>): Loop =>
     startLoop({ name, round, meter, log, monotonic, random });
+  const pumpLoops = new Map(
+    [...pumps].map(([pool, pump]) => [pool, start(`pump:${pool}`, (signal) => pump.round(signal))]),
+  );
   const loops = [
-    ...[...pumps].map(([pool, pump]) => start(`pump:${pool}`, (signal) => pump.round(signal))),
+    ...pumpLoops.values(),
     start("reaper", () => reap(options)),
     start("pruner", () => prune(options)),
     start("backlog", () => measure(options, pumps)),
@@ -66,6 +71,7 @@ export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
   return {
     room: () => Math.min(...[...pumps.values()].map((pump) => pump.room), smallestWindow),
     took: (pool, count) => pumps.get(pool)?.took(count),
+    wake: (pool) => pumpLoops.get(pool)?.wake(),
     sawWork: (pool) => pumps.get(pool)?.sawWork(),
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));

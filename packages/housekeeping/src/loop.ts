@@ -4,7 +4,8 @@
  * 1. Never overlaps itself.
  * 2. A round that fails is counted, logged and followed by growing pauses; it never ends the loop.
  * 3. `stop` resolves when the round under way has ended.
- * 4. Every pause is jittered by ±20 %, so that the workers of an installation spread out.
+ * 4. A round that somebody woke the loop for follows at once; many calls are one round, and rounds keep apart.
+ * 5. Every pause is jittered by ±20 %, so that the workers of an installation spread out.
  */
 import type { LogPort, MeterPort } from "@baton/core/ports";
 
@@ -21,9 +22,13 @@ export interface LoopOptions {
 }
 
 export interface Loop {
+  /** There is something to find now. */
+  wake(): void;
   stop(): Promise<void>;
 }
 
+/** Between two rounds, however often the loop is woken. */
+const shortestPauseMs = 20;
 const firstBackoffMs = 250;
 const longestBackoffMs = 5_000;
 
@@ -32,6 +37,8 @@ export function startLoop(options: LoopOptions): Loop {
   const labels = { loop: name };
   const stopping = new AbortController();
   let failures = 0;
+  let isWoken = false;
+  let longPause = new AbortController();
 
   async function runRound(): Promise<number> {
     const startedAt = monotonic();
@@ -54,15 +61,24 @@ export function startLoop(options: LoopOptions): Loop {
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const pauseMs = await runRound();
-      await pause(pauseMs * (0.8 + 0.4 * random()), stopping.signal);
+      isWoken = false;
+      const pauseMs = (await runRound()) * (0.8 + 0.4 * random());
+      await pause(Math.min(pauseMs, shortestPauseMs), stopping.signal);
+      if (isWoken && failures === 0) continue;
+      longPause = new AbortController();
+      if (!stopping.signal.aborted) await pause(Math.max(0, pauseMs - shortestPauseMs), longPause.signal);
     }
   }
 
   const running = run();
   return {
+    wake() {
+      isWoken = true;
+      if (failures === 0) longPause.abort();
+    },
     async stop() {
       stopping.abort();
+      longPause.abort();
       await running;
     },
   };

@@ -48,6 +48,47 @@ describe("a loop", () => {
     expect(rounds).toBe(atStop);
   });
 
+  test("that is woken in a long pause begins a round, and many wakings during one begin one more", async () => {
+    const { log, meter } = record();
+    let rounds = 0;
+    const loop = startLoop({
+      ...options,
+      log,
+      meter,
+      async round() {
+        rounds += 1;
+        return 3_600_000;
+      },
+    });
+    await expect.poll(() => rounds).toBe(1);
+    for (let call = 0; call < 10; call++) loop.wake();
+    await expect.poll(() => rounds).toBe(2);
+    await loop.stop();
+    expect(rounds).toBe(2);
+  });
+
+  test("that is woken during a round begins another, and none while rounds fail", async () => {
+    const { log, meter } = record();
+    let rounds = 0;
+    const loop = startLoop({
+      ...options,
+      log,
+      meter,
+      async round() {
+        rounds += 1;
+        if (rounds === 2) throw new Error("away");
+        if (rounds === 1) loop.wake();
+        return 3_600_000;
+      },
+    });
+    await expect.poll(() => rounds).toBe(2);
+    const failedAt = performance.now();
+    loop.wake();
+    await expect.poll(() => rounds).toBe(3);
+    expect(performance.now() - failedAt).toBeGreaterThan(100);
+    await loop.stop();
+  });
+
   test("goes on after failures, with growing pauses that logs and metrics show, and forgets them after a success", async () => {
     const { events, gauges, counts, log, meter } = record();
     let rounds = 0;

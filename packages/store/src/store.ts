@@ -26,9 +26,11 @@ import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
 import { deadLetterVerbs } from "./dead-letters/verbs.ts";
+import { listEffects, resolveEffect } from "./effects/calls.ts";
 import { createEffects } from "./effects/effects.ts";
 import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency/idempotency.ts";
 import { installationSecret } from "./installation/installation-secret.ts";
+import { keepTaskDefaults } from "./installation/task-defaults.ts";
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/api-keys.ts";
 import { createPostgresLimiter } from "./limits/limiter.ts";
 import { createLiveStore, type LiveStore } from "./live/live-store.ts";
@@ -70,6 +72,8 @@ export interface Store extends EngineStore, HousekeepingStore, ClientStore {
   ): Promise<Session>;
   /** Stops announced by NOTIFY; the beat's reply repeats what a lost connection missed, `onBack` says that it was lost. */
   listenStops(onStop: (signal: StopSignal) => void, onBack?: () => void): Promise<{ close(): Promise<void> }>;
+  /** Pools for which a client's own transaction has committed ready steps; what is missed, a pump finds by itself. */
+  listenReady(onReady: (pool: string) => void): Promise<{ close(): Promise<void> }>;
   /**
    * Gives back the steps that run under the session for longer than `olderThanMs` and are not among those it
    * performs; resolves to how many.
@@ -189,6 +193,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     retryTask: (ref, by) => ofTask(ref, (db) => retryTask(db, ref, by)),
     whyTask: async (ref) => (await ofTask(ref, (db) => whyTask(db, ref))) ?? [],
     ...deadLetterVerbs(connections, room, handOver),
+    listEffects: async (ref, query) => (await ofTask(ref, (db) => listEffects(db, ref, query))) ?? [],
+    resolveEffect: async (ref, callNo, word) => {
+      if (!isUuid(ref.stepId)) return undefined;
+      const resolved = await ofTask(ref, (db) => resolveEffect(db, ref, callNo, word, room()));
+      if (resolved === undefined) return undefined;
+      const { wakeUps, ...answer } = resolved;
+      handOver(wakeUps);
+      return answer;
+    },
     listCheckpoints: async (ref) => (await ofTask(ref, (db) => listCheckpoints(db, ref))) ?? [],
     checkpointContext: async (ref, checkpointId) =>
       isUuid(checkpointId) ? ofTask(ref, (db) => checkpointContext(db, ref, checkpointId)) : undefined,
@@ -206,6 +219,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     revokeApiKey: async (tenantId, keyId) =>
       isUuid(keyId) && (await api(tenantId, (db) => revokeApiKey(db, tenantId, keyId))),
     installationSecret: (candidate) => installationSecret(connections, candidate),
+    keepTaskDefaults: (defaults) => keepTaskDefaults(connections, defaults),
     ping: async () => {
       await connections.engine("select 1 as alive");
     },
@@ -262,6 +276,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         },
       };
     },
+    listenReady: (onReady) => listener.listen("baton_ready", { onPayload: onReady, onLost: ignore, onBack: ignore }),
     live: createLiveStore(connections, listener),
     limiter: createPostgresLimiter(connections),
     close: async () => {
@@ -270,6 +285,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     },
   };
 }
+
+const ignore = (): void => undefined;
 
 function textOf(parts: readonly unknown[]): string {
   const texts = parts.filter((part): part is { readonly text: string } => {

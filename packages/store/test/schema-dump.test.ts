@@ -41,7 +41,7 @@ describe("drizzle/schema.sql, without being generated anew,", () => {
   it("has the hash of every function's body", async () => {
     const { rows } = await admin.query<{ name: string; body: string }>(
       `select format('%s.%I', pronamespace::regnamespace, proname) as name, prosrc as body
-       from pg_proc where pronamespace in ('baton'::regnamespace, 'baton_v1'::regnamespace)`,
+       from pg_proc where pronamespace in ('baton'::regnamespace, 'baton_client'::regnamespace, 'baton_v1'::regnamespace)`,
     );
     expect(dump.match(/^-- function /gm)).toHaveLength(rows.length);
     for (const { name, body } of rows) {

@@ -7,11 +7,8 @@
  * 1. Never more than the limit's bytes are held, with or without a Content-Length.
  * 2. Nesting is measured on the text, before JSON.parse: a body nested 100,000 deep costs one pass.
  */
+import { bodyLimits, requireStorable } from "@baton/contracts";
 import { BatonError } from "@baton/core";
-import { findUnstorable } from "@baton/core/json";
-
-const usualLimitBytes = 1_000_000;
-const depthLimit = 32;
 
 export interface ReadBody {
   readonly bytes: Uint8Array;
@@ -26,17 +23,21 @@ function tooLarge(limitBytes: number): BatonError {
   );
 }
 
+function brokeOff(cause: unknown): never {
+  throw new BatonError("invalid-request", "The body broke off before its end; send it again.", { cause });
+}
+
 async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
-  const declared = Number(request.headers.get("content-length") ?? 0);
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > limitBytes) throw tooLarge(limitBytes);
+  // HTTP ends such a body at its length. As a stream, a body of 1 kB costs as much as the rest of the request.
+  if (declared <= limitBytes) return new Uint8Array(await request.arrayBuffer().catch(brokeOff));
   const parts: Uint8Array[] = [];
   let size = 0;
   if (request.body === null) return new Uint8Array(0);
   const reader = request.body.getReader();
   for (;;) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw new BatonError("invalid-request", "The body broke off before its end; send it again.", { cause });
-    });
+    const { done, value } = await reader.read().catch(brokeOff);
     if (done) break;
     size += value.byteLength;
     if (size > limitBytes) {
@@ -67,11 +68,9 @@ function nestsDeeperThan(text: string, limit: number): boolean {
 }
 
 function parse(text: string): unknown {
-  if (nestsDeeperThan(text, depthLimit)) {
-    throw new BatonError(
-      "nesting-too-deep",
-      `The body nests arrays and objects deeper than ${depthLimit}; flatten it.`,
-    );
+  const { depth } = bodyLimits;
+  if (nestsDeeperThan(text, depth)) {
+    throw new BatonError("nesting-too-deep", `The body nests arrays and objects deeper than ${depth}; flatten it.`);
   }
   try {
     return JSON.parse(text);
@@ -92,7 +91,7 @@ function isJson(contentType: string | null): boolean {
 }
 
 /** @throws BatonError unsupported-media-type, payload-too-large, nesting-too-deep, invalid-json or invalid-request */
-export async function readJsonBody(request: Request, limitBytes = usualLimitBytes): Promise<ReadBody> {
+export async function readJsonBody(request: Request, limitBytes: number = bodyLimits.bytes): Promise<ReadBody> {
   const bytes = await readBytes(request, limitBytes);
   if (bytes.byteLength === 0) return { bytes, value: undefined };
   const contentType = request.headers.get("content-type");
@@ -107,11 +106,6 @@ export async function readJsonBody(request: Request, limitBytes = usualLimitByte
     throw new BatonError("invalid-json", "The body is not valid UTF-8; encode it as UTF-8.", { cause });
   }
   const value = parse(text);
-  const pointer = findUnstorable(value);
-  if (pointer !== undefined) {
-    const detail =
-      "contains what cannot be stored: a NUL character, half of a surrogate pair, or a number that is too large; remove it";
-    throw new BatonError("invalid-request", `The body at "${pointer}" ${detail}.`, { problems: [{ pointer, detail }] });
-  }
+  requireStorable(value);
   return { bytes, value };
 }

@@ -7,6 +7,7 @@
  * 3. A stream is kept as the name of its task and opened again.
  */
 import { createHash } from "node:crypto";
+import { isIdempotencyKey } from "@baton/contracts";
 import { BatonError } from "@baton/core";
 import type { ClientStore, IdempotencyRef, StoredAnswer } from "@baton/store";
 import type { StreamOfTask } from "./call.ts";
@@ -19,7 +20,7 @@ export function readIdempotencyKey(headers: Headers): string | undefined {
   if (header === null) return undefined;
   const quoted = /^"([^"\\]*)"$/.exec(header);
   const key = quoted?.[1] ?? header;
-  if (/^[\x21\x23-\x7e]{1,255}$/.test(key)) return key;
+  if (isIdempotencyKey(key)) return key;
   const detail = "must be 1 to 255 visible ASCII characters without quotes";
   throw new BatonError("idempotency-key-malformed", `The header Idempotency-Key ${detail}.`, {
     problems: [{ pointer: "/idempotency-key", detail }],

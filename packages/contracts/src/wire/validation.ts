@@ -1,10 +1,27 @@
-/** From zod's issues to problems that name the field and the fix. */
+/** What a body must satisfy, with problems that name the field and the fix. */
 import { BatonError } from "@baton/core";
 import type { FieldProblem } from "@baton/core";
-import { boundedText, jsonPointer } from "@baton/core/json";
+import { boundedText, findUnstorable, jsonPointer } from "@baton/core/json";
 import type { z } from "zod";
 
 export type Place = "body" | "query" | "path" | "header";
+
+/** Of a body as JSON text in UTF-8. */
+export const bodyLimits = { bytes: 1_000_000, depth: 32 } as const;
+
+/** 1 to 255 visible ASCII characters without quotes. */
+export function isIdempotencyKey(text: string): boolean {
+  return /^[\x21\x23-\x7e]{1,255}$/.test(text);
+}
+
+/** @throws BatonError invalid-request that points at what jsonb cannot keep */
+export function requireStorable(body: unknown): void {
+  const pointer = findUnstorable(body);
+  if (pointer === undefined) return;
+  const detail =
+    "contains what cannot be stored: a NUL character, half of a surrogate pair, or a number that is too large; remove it";
+  throw new BatonError("invalid-request", `The body at "${pointer}" ${detail}.`, { problems: [{ pointer, detail }] });
+}
 
 const maxProblems = 50;
 type Issue = z.core.$ZodIssue;

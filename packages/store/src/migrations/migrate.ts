@@ -32,6 +32,7 @@ const verbFiles = [
   "../sessions/sessions.sql",
   "../sessions/release-orphans.sql",
   "../tasks/create-task.sql",
+  "../tasks/create-task-in-transaction.sql",
   "../tasks/intents.sql",
   "../checkpoints/save-checkpoint.sql",
   "../effects/effects.sql",
