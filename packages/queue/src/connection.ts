@@ -4,6 +4,7 @@
  * 1. What a caller waits for fails at once while Redis is away (`enableOfflineQueue: false`); what waits
  *    for messages stays and comes back by itself (`maxRetriesPerRequest: null`).
  * 2. A lost connection is tried again at least every two seconds, for ever.
+ * 3. A connection that answers nothing for a while, and will not say that it is gone, counts as lost.
  */
 import { Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
@@ -21,12 +22,17 @@ const reconnecting = {
 /** For commands that a caller waits for. */
 const impatient = {
   ...reconnecting,
+  socketTimeout: 5_000,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,
 } as const satisfies RedisOptions;
 
-/** For waiting on messages. */
-export const patient = { ...reconnecting, maxRetriesPerRequest: null } as const satisfies RedisOptions;
+/** For waiting on messages: Redis lets a consumer wait for `drainDelay` before it answers that there is none. */
+export const patient = {
+  ...reconnecting,
+  socketTimeout: 8_000,
+  maxRetriesPerRequest: null,
+} as const satisfies RedisOptions;
 
 /**
  * A ready connection whose commands fail at once while Redis is away. The caller closes it with

@@ -31,6 +31,8 @@ export interface PostgresQueueOptions {
 }
 
 const startMs = 15_000;
+/** A consumer's statements concern one message. */
+const consumerAnswerMs = 5_000;
 
 /** Rejects with `queue-unavailable` when PostgreSQL does not answer at the start. */
 export async function openPostgresQueue(options: PostgresQueueOptions): Promise<QueuePort> {
@@ -57,7 +59,7 @@ export async function openPostgresQueue(options: PostgresQueueOptions): Promise<
         {
           ...workerSettings,
           concurrency: slots,
-          connection: { ...settings, max: Math.max(2, consumerConnections) },
+          connection: { ...settings, query_timeout: consumerAnswerMs, max: Math.max(2, consumerConnections) },
         },
         createPostgresBackend,
       ),

@@ -12,12 +12,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "bullmq";
-import type { BackendFactory, IQueueBackend, Job, WorkerOptions } from "bullmq";
+import type { BackendFactory, IQueueBackend, Job, RedisQueueBackend, WorkerOptions } from "bullmq";
 import { keptAfter } from "./backend.ts";
 
 export type Perform = (data: unknown) => Promise<void>;
 
 const retryAfterMs = 250;
+/** Of ioredis: there is a socket to close. */
+const connected = new Set(["connecting", "connect", "ready"]);
 /** BullMQ's answer for "no message": data, id, rate limit delay, next delayed message. */
 const noMessage = [undefined, undefined, 0, 0];
 
@@ -84,7 +86,16 @@ export class PoolWorker extends Worker<unknown, void, string, IQueueBackend, nev
     this.#taking = false;
     await super.pause(true);
     // A wait for a notification would end with another consumer's wake-up in hand.
-    await this.backend.disconnectBlocking(false);
+    if (await this.#isConnected()) await this.backend.disconnectBlocking(false);
+  }
+
+  /**
+   * False while the connection that waits is coming back: to disconnect it then would cancel its return, and ioredis
+   * leaves it "reconnecting" for ever.
+   */
+  async #isConnected(): Promise<boolean> {
+    const client = await (this.backend as Partial<RedisQueueBackend>).blockingClient;
+    return client === undefined || connected.has(client.status);
   }
 
   async reopen(): Promise<void> {

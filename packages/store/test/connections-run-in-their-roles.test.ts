@@ -117,6 +117,39 @@ describe("a connection", () => {
   });
 });
 
+describe("a connection that fell silent", () => {
+  it("costs one answer in every way to ask, and is replaced", async () => {
+    const proxy = await startTcpProxy(database.url);
+    const onError = () => undefined;
+    const silent = openConnections({
+      url: proxy.url,
+      maxConnections: 1,
+      applicationName: "silent",
+      onError,
+      answerMs: 300,
+    });
+    const ways: (() => Promise<unknown>)[] = [
+      () => silent.engine("select 1"),
+      () => silent.api(defaultTenantId, (db) => db.execute(sql`select 1`)),
+    ];
+    for (const ask of ways) {
+      await ask();
+      expect(proxy.silence()).toBe(1);
+      await expect(ask()).rejects.toMatchObject({ code: "store-unavailable" });
+      await ask();
+    }
+    await silent.close();
+    await proxy.close();
+  });
+
+  it("holds a client's locks for no longer than 15 s", async () => {
+    const [row] = await connections.engine<{ value: string }>(
+      "select current_setting('idle_in_transaction_session_timeout') as value",
+    );
+    expect(row?.value).toBe("15s");
+  });
+});
+
 describe("a role that row-level security would not bind", () => {
   it("because it owns a table: the store does not open, and says which role and what to do", async () => {
     const own = await createTestDatabase(inject("postgresUrl"));

@@ -27,7 +27,8 @@ export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
       code === "55P03" ||
       code.startsWith("08") ||
       code.startsWith("57P0") ||
-      code === "53300"
+      code === "53300" ||
+      code === "25P03"
     )
       return "transient";
     if (networkCodes.has(code)) return "transient";
@@ -36,9 +37,17 @@ export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
     return "transient";
   // drizzle wraps the driver's error.
   if (error.cause instanceof Error) return classifyDatabaseError(error.cause);
-  return /Connection terminated|connection timeout|Client has encountered a connection error/i.test(error.message)
-    ? "transient"
-    : "other";
+  return isSilence(error) || unanswered.test(error.message) ? "transient" : "other";
+}
+
+/** What pg says without a code: the connection broke, none could be had, or none was free in time. */
+const unanswered =
+  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error/i;
+
+/** True when a statement was sent and nothing came back in time: the connection may be dead, or the statement slow. */
+export function isSilence(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.message === "Query read timeout" || isSilence(error.cause);
 }
 
 /** The error a caller outside the store sees. */

@@ -11,20 +11,22 @@ import { BatonError } from "@baton/core";
 import type { SQL } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { toStoreError } from "./database-error.ts";
+import { isSilence, toStoreError } from "./database-error.ts";
 
 export interface PoolOptions {
   readonly url: string;
   readonly maxConnections: number;
   readonly applicationName: string;
   readonly onError: (error: Error) => void;
+  /** How long a statement of the engine, or the beginning of a transaction, may go unanswered; default 10,000. */
+  readonly answerMs?: number;
 }
 
 /** A query builder on one connection, or on the pool. */
 export type Database = NodePgDatabase;
 
 export interface Connections {
-  /** One statement as baton_engine. */
+  /** One statement as baton_engine; after `answerMs` its connection counts as broken. */
   engine<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /** Queries as baton_engine, each on its own. */
   asEngine<Result>(run: (db: Database) => Promise<Result>): Promise<Result>;
@@ -48,6 +50,15 @@ export async function rowsOf<Row>(db: Database, statement: SQL): Promise<readonl
 const planning =
   "set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
 
+/**
+ * A connection can fall silent without a word to either side, so every statement has an end. Those of the engine are
+ * short, and what they did is found again when they are repeated; the longest of all, a plan of 100,000 steps, takes
+ * seconds. On the server a transaction that hears nothing more from its client lets its locks go.
+ */
+const defaultAnswerMs = 10_000;
+const longestMs = 60_000;
+const letGo = "set idle_in_transaction_session_timeout = '15s'";
+
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 export function isUuid(text: string): boolean {
@@ -55,18 +66,20 @@ export function isUuid(text: string): boolean {
 }
 
 export function openConnections(options: PoolOptions): Connections {
+  const { answerMs = defaultAnswerMs } = options;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections,
     application_name: options.applicationName,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
+    query_timeout: longestMs,
     // bigint and numeric columns stay within 2^53 here: counts, bytes, positions, milliseconds.
     types: {
       getTypeParser: (oid, format) => (oid === 20 || oid === 1700 ? Number : pg.types.getTypeParser(oid, format)),
     },
     verify: (client, done) => {
-      client.query(`set role baton_engine; ${planning}`).then(() => done(), done);
+      client.query(bounded(`set role baton_engine; ${planning}; ${letGo}`, answerMs)).then(() => done(), done);
     },
   });
   pool.on("error", options.onError);
@@ -78,7 +91,7 @@ export function openConnections(options: PoolOptions): Connections {
   return {
     engine: async (text, values) => {
       try {
-        return (await pool.query(text, values as unknown[])).rows;
+        return (await pool.query(bounded(text, answerMs), values as unknown[])).rows;
       } catch (error) {
         throw toStoreError(error);
       }
@@ -97,13 +110,15 @@ export function openConnections(options: PoolOptions): Connections {
       try {
         client = await pool.connect();
         const open = client;
-        await open.query(`begin; set local role baton_api; set local baton.tenant_id = '${tenantId}'`);
+        await open.query(
+          bounded(`begin; set local role baton_api; set local baton.tenant_id = '${tenantId}'`, answerMs),
+        );
         const result = await run(drizzle(open));
         await open.query("commit");
         open.release();
         return result;
       } catch (error) {
-        if (client !== undefined) await rollBack(client);
+        if (client !== undefined) await rollBack(client, error);
         throw toStoreError(error);
       }
     },
@@ -112,8 +127,17 @@ export function openConnections(options: PoolOptions): Connections {
   };
 }
 
-/** A connection that cannot even roll back is thrown away, not returned to the pool. */
-async function rollBack(client: pg.PoolClient): Promise<void> {
+/** The types of pg do not know of a limit for one statement. */
+function bounded(text: string, withinMs: number): pg.QueryConfig {
+  return { text, query_timeout: withinMs } as pg.QueryConfig;
+}
+
+/** A connection that answers nothing, or cannot even roll back, is thrown away, not returned to the pool. */
+async function rollBack(client: pg.PoolClient, after: unknown): Promise<void> {
+  if (isSilence(after)) {
+    client.release(true);
+    return;
+  }
   try {
     await client.query("rollback");
     client.release();

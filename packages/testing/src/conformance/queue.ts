@@ -160,7 +160,11 @@ export function queueConformance(name: string, setup: () => Promise<QueueHarness
       await fresh();
       const { seen, consumer } = await collect(port);
       await port.enqueue(pool, wakeUps(1));
-      await vi.waitFor(() => expect(seen).toHaveLength(1), guard);
+      // Done to the end: its completion may ask for the next one.
+      await vi.waitFor(
+        async () => expect([seen.length, await port.depth(pool)]).toEqual([1, { waiting: 0, active: 0 }]),
+        guard,
+      );
       await consumer.pause();
       await port.enqueue(pool, wakeUps(5));
       // Another consumer taking them all shows that the paused one had its chance.
@@ -334,6 +338,24 @@ export function queueConformance(name: string, setup: () => Promise<QueueHarness
       try {
         consumer.resume();
         await vi.waitFor(async () => expect(await codeOf(port.depth(pool))).toBe("queue-unavailable"), guard);
+      } finally {
+        await harness.start();
+      }
+      const after = wakeUp();
+      await vi.waitFor(() => port.enqueue(pool, [after]), guard);
+      await vi.waitFor(() => expect(seen.map(({ stepId }) => stepId)).toContain(after.stepId), guard);
+    });
+
+    it("pauses in an outage, and takes messages after it was resumed", async () => {
+      await fresh();
+      const { seen, consumer } = await collect(port);
+      await harness.stop();
+      try {
+        await vi.waitFor(async () => expect(await codeOf(port.depth(pool))).toBe("queue-unavailable"), guard);
+        for (let turn = 0; turn < 3; turn++) {
+          await consumer.pause();
+          consumer.resume();
+        }
       } finally {
         await harness.start();
       }

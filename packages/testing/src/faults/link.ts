@@ -36,6 +36,7 @@ export interface Loss {
   readonly times: number;
   /** Every n-th that matches, from the n-th on; default 1. */
   readonly every?: number;
+  readonly onLost?: () => void;
 }
 
 /** The proxy's side of a link. */

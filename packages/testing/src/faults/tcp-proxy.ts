@@ -99,6 +99,7 @@ export async function startTcpProxy(serverUrl: string): Promise<TcpProxy> {
       if (matchCount % (plan.every ?? 1) !== 0) return undefined;
       lostCount += 1;
       counts[what === "request" ? "requestsLost" : "repliesLost"] += 1;
+      plan.onLost?.();
       return plan.by;
     },
     carried: (bytes) => {
