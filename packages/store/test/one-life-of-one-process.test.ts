@@ -85,6 +85,18 @@ describe("a session", () => {
     await store.close();
   });
 
+  it("asks for its lease only when its thread can renew it, however long the thread took to start", async () => {
+    const { store, session } = await openWorker(database.url);
+    const [row] = await database.read<{ prepared: boolean }>(
+      `select max(a.backend_start) < max(w.started_at) as prepared from baton.worker_session w, pg_stat_activity a
+       where w.session_id = $1 and a.datname = current_database() and a.application_name = 'baton-beat'`,
+      [session.sessionId],
+    );
+    expect(row?.prepared).toBe(true);
+    await session.close();
+    await store.close();
+  });
+
   it("reports beats that fail, and is lost when none gets through in time; its close leaves the end to the reaper", async () => {
     const proxy = await startTcpProxy(database.url);
     const { store, session, errors } = await openWorker(proxy.url, { leaseMs: 2_000 });

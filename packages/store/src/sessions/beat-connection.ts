@@ -10,6 +10,8 @@ import { dropConnection } from "../connection/drop-connection.ts";
 import type { BeatAnswer } from "./lease.ts";
 
 export interface BeatConnection {
+  /** Makes ready for the first beat; a server that does not answer is left for the beat to find. */
+  prepare(): Promise<void>;
   /** One beat; rejects when no answer came in time. */
   beat(): Promise<BeatAnswer>;
   close(): void;
@@ -51,6 +53,9 @@ export function createBeatConnection({ url, sessionId, beatMs, leaseMs }: BeatCo
   };
 
   return {
+    prepare: async () => {
+      await open().catch(drop);
+    },
     beat: async () => {
       try {
         const connection = client ?? (await open());

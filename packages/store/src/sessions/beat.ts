@@ -1,20 +1,20 @@
 /** The thread that renews a session's lease. What it does when is in lease.ts; here are its clocks and its connection. */
+import { once } from "node:events";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type BeatConnectionOptions, createBeatConnection } from "./beat-connection.ts";
-import { createLease, type ToBeat } from "./lease.ts";
+import { createLease, type Grant, type ToBeat } from "./lease.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 
-export interface BeatData extends BeatConnectionOptions {
-  /** When the first lease was asked for, by `monotonicMs`. */
-  readonly grantedAt: number;
-}
-
-const data = workerData as BeatData;
+const data = workerData as BeatConnectionOptions;
 const port = parentPort as MessagePort;
 const connection = createBeatConnection(data);
+await connection.prepare();
+const granted = once(port, "message") as Promise<[Grant]>;
+port.postMessage("ready");
+const [{ grantedAt }] = await granted;
 const lease = createLease({
   leaseMs: data.leaseMs,
-  grantedAt: data.grantedAt,
+  grantedAt,
   beat: connection.beat,
   monotonicMs,
   unixMs: Date.now,

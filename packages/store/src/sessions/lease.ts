@@ -15,6 +15,10 @@ export type FromBeat =
   | { readonly lost: string }
   | { readonly stop: readonly StopSignal[] }
   | { readonly failed: string };
+/** The first message to the thread: when the lease was asked for, by `monotonicMs`. */
+export interface Grant {
+  readonly grantedAt: number;
+}
 export type ToBeat =
   | { readonly alive: true; readonly earliestDeadline: number | undefined }
   | { readonly acknowledged: true };

@@ -4,19 +4,22 @@
  * Purpose: the lease. One row, renewed on a connection and a thread of its own, so that a busy event
  * loop loses no lease. Boundary: what runs under the session is the executor's.
  *
- * 1. The thread counts monotonic time from when a beat was sent, never from when its reply came.
- * 2. When the lease cannot be renewed in time, `lost` aborts; nothing may be settled any more.
- * 3. The thread knows the earliest deadline before the attempt that has it can block the main thread.
- * 4. When an attempt is past its deadline + 5 s while the main thread answers nothing, or when a lost
+ * 1. The lease is asked for when the thread is ready to renew it: on a busy machine a thread takes longer to start than
+ *    a short lease lasts.
+ * 2. The thread counts monotonic time from when a beat was sent, never from when its reply came.
+ * 3. When the lease cannot be renewed in time, `lost` aborts; nothing may be settled any more.
+ * 4. The thread knows the earliest deadline before the attempt that has it can block the main thread.
+ * 5. When an attempt is past its deadline + 5 s while the main thread answers nothing, or when a lost
  *    lease is not acknowledged, the thread ends the process with SIGKILL: it cannot abort the main one.
  */
+import { once } from "node:events";
 import { hostname } from "node:os";
 import { Worker } from "node:worker_threads";
 import { BatonError, defaultTenantId } from "@baton/core";
 import type { Session, SessionOptions, StopSignal } from "@baton/core/ports";
 import type { Connections } from "../connection/pools.ts";
-import type { BeatData } from "./beat.ts";
-import type { FromBeat, ToBeat } from "./lease.ts";
+import type { BeatConnectionOptions } from "./beat-connection.ts";
+import type { FromBeat, Grant, ToBeat } from "./lease.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 
 export interface OpenSessionOptions extends SessionOptions {
@@ -32,37 +35,8 @@ export interface OpenSessionOptions extends SessionOptions {
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
   const sessionId = options.newId();
   const host = hostname();
-  const grantedAt = monotonicMs();
-  await options.connections.engine(
-    `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
-     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, now, now + make_interval(secs => $11 / 1000.0)
-     from (select baton.clock() as now) c`,
-    [
-      defaultTenantId,
-      sessionId,
-      options.role,
-      `${host}/${process.pid}`,
-      host,
-      process.pid,
-      options.version,
-      options.pools,
-      options.tools,
-      options.slots,
-      options.leaseMs,
-    ],
-  );
+  const thread = await startBeat({ url: options.url, sessionId, beatMs: options.beatMs, leaseMs: options.leaseMs });
   const lost = new AbortController();
-  const thread = new Worker(new URL("./beat.ts", import.meta.url), {
-    workerData: {
-      url: options.url,
-      sessionId,
-      beatMs: options.beatMs,
-      leaseMs: options.leaseMs,
-      grantedAt,
-    } satisfies BeatData,
-    // The thread needs none of the parent's loaders or flags.
-    execArgv: [],
-  });
   const post = (message: ToBeat): void => thread.postMessage(message);
   let closing = false;
   let told: number | undefined;
@@ -71,8 +45,6 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     told = options.earliestDeadline?.();
     post({ alive: true, earliestDeadline: told });
   };
-  const alive = setInterval(tellAlive, 500);
-  alive.unref();
   // A flush starts and ends hundreds of attempts in one turn of the loop: they are one message.
   let isTelling = false;
   const tellChange = (): void => {
@@ -93,6 +65,33 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     options.onError(error instanceof Error ? error : new Error(String(error)));
     lose("The thread that renews the lease died.");
   });
+  const grantedAt = monotonicMs();
+  try {
+    await options.connections.engine(
+      `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
+       select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, now, now + make_interval(secs => $11 / 1000.0)
+       from (select baton.clock() as now) c`,
+      [
+        defaultTenantId,
+        sessionId,
+        options.role,
+        `${host}/${process.pid}`,
+        host,
+        process.pid,
+        options.version,
+        options.pools,
+        options.tools,
+        options.slots,
+        options.leaseMs,
+      ],
+    );
+  } catch (error) {
+    await thread.terminate();
+    throw error;
+  }
+  thread.postMessage({ grantedAt } satisfies Grant);
+  const alive = setInterval(tellAlive, 500);
+  alive.unref();
   return {
     sessionId,
     lost: lost.signal,
@@ -113,4 +112,13 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
       );
     },
   };
+}
+
+/** Resolves when the thread has loaded and has tried its connection. */
+async function startBeat(workerData: BeatConnectionOptions): Promise<Worker> {
+  // The thread needs none of the parent's loaders or flags.
+  const thread = new Worker(new URL("./beat.ts", import.meta.url), { workerData, execArgv: [] });
+  // Rejects with the thread's own error; its first message is that it is ready.
+  await once(thread, "message");
+  return thread;
 }
