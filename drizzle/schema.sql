@@ -521,7 +521,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.add_evaluations(p_tasks baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 1c909a8e333e5d66aa8e5cfd26a16e9e4cbc12c7a801c03d52c41b3f63439805
 -- function baton_v1.add_steps(p_tenant uuid, p_task uuid, p_steps jsonb, p_reason text, p_item_concurrency integer, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[])
---   returns record; plpgsql volatile; body sha256 b94765f58801b3054c93eb47051241d2401a73979188b4a31543ec344cc37178
+--   returns record; plpgsql volatile; body sha256 d1deebdbbd1b1f2891faaf5bd906577c7c0ee9866e84a7cdf36e215d6e58138a
 -- function baton_v1.advance_maps(p_parents baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 01fde7e6db198ae3bd4dc935004f199844e01e32d32ae49b1ca48cd8e3e308ab
 -- function baton_v1.append_live(p_topics text[], p_payloads text[])
@@ -531,7 +531,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
 --   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
 -- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
---   returns jsonb; sql stable; body sha256 1b49c347a9f765fc87bacb0d5aa47d248dbb553adadac9e8b3f77083e5b00885
+--   returns jsonb; plpgsql stable; body sha256 6bd39aa92083ef250af203caafbc8e129aaec63181c0ae523e0ba0697e44f4b9
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
@@ -543,11 +543,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile set enable_hashjoin=on; body sha256 afe3a435a98ab18b5a4ef3e0335f33dbb1e757dcb264d5afa2e9faa71f86ebe3
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
---   returns jsonb; plpgsql volatile; body sha256 5b85db180e59be289bd2853887ddbb54ee97d4c163d41dd0a56a9bd0be5f87a2
+--   returns jsonb; plpgsql volatile; body sha256 e998a8e7bb6c6c1e198e80bab56223fff33a68e2993cd53cc912151ea3a48e6c
 -- function baton_v1.client_of_key(p_hash text)
 --   returns TABLE(tenant_id uuid, key_id uuid, scopes text[], task_defaults jsonb); sql stable security definer set search_path=pg_catalog, pg_temp; body sha256 ddeef0e031c94a946157a99a430e31439cfab6a6a546a741f437f3fa4a957662
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 f119ac8007ce4960d84d7fb98596c9efd7c9a7b299b947f3785b59989edd9fb4
+--   returns jsonb; plpgsql volatile; body sha256 89d639e11f1841d817c6e383398a93c35fe9d1c4b16a34748cede59a550f1f06
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 379aba48ee58690e4f45f0288286f9822b57a2395aafb7ff2f77909ef581aefe
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
@@ -559,7 +559,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.error_pattern(p_message text)
 --   returns text; sql immutable parallel safe; body sha256 9df64e0e4b6f8a43f52ad1bd63e72afd6e26fc463ee600375599ea1ac9673aaa
 -- function baton_v1.finish_effects(p_results jsonb)
---   returns jsonb; plpgsql volatile; body sha256 144ac0063965aec63f216220073e63619b12d04abde6240ed0fac9e0c5567079
+--   returns jsonb; plpgsql volatile; body sha256 2d97bdce7d68c200ddd1d1c378b44dbca5ba051bbcd5d36fed10f48ae3d61148
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 2800bf3ab8285b7c985fed72a6f716487dda03774074b9d03214452243bf094d
 -- function baton_v1.join_holds(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
@@ -589,11 +589,15 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 f2f3c8ea6ffd4b1a24148aa6590d4a12974718a1cc8fd2f2b5071b398991ee74
+--   returns jsonb; plpgsql volatile; body sha256 a708babfe60029fba01cf8049947841b8ff0d993557f71a9e4645a6fd5720c0d
+-- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled text[], OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
+--   returns record; plpgsql volatile; body sha256 452cc976a9a40ab0c2415c866763c02785380200d0a4810edf6f59ae21e881df
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)
---   returns jsonb; plpgsql volatile; body sha256 b4b8213c0e60252be9cd38ff6bbbd76bd6200ed14834774b651e12829946edad
+--   returns jsonb; plpgsql volatile; body sha256 6b9a09011a36236a81588752ca3300df679412fd6cece314f12aea43369e33f9
+-- function baton_v1.step_added(p_step jsonb)
+--   returns jsonb; sql immutable parallel safe; body sha256 d0d074bd093b9869f008bf61de44bed34e22d485eb12975a071450a0419c33ff
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
 --   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)

@@ -25,7 +25,7 @@ const functions: SqlFunction[] = textsOf(".sql").flatMap((text) =>
 );
 const verbs = functions.filter(({ name }) => called.has(name));
 /** PostgreSQL lets no stable function write. */
-const reads = ({ body }: SqlFunction): boolean => /\blanguage sql (stable|immutable)\b/.test(body);
+const reads = ({ body }: SqlFunction): boolean => /\blanguage (sql|plpgsql) (stable|immutable)\b/.test(body);
 
 describe("every verb", () => {
   it("that TypeScript calls is a function in a file of SQL", () => {

@@ -48,7 +48,7 @@ export async function rowsOf<Row>(db: Database, statement: SQL): Promise<readonl
  * docs/decisions/0007. JIT compiles longer than any verb runs.
  */
 const planning =
-  "set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
+  "set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off; set plan_cache_mode = force_generic_plan";
 
 /**
  * A connection can fall silent without a word to either side, so every statement has an end. Those of the engine are

@@ -22,8 +22,8 @@ begin
       select * from jsonb_to_recordset(p_calls) as c(n uuid, t uuid, s uuid, a int, call int, tool text, effect text, arguments jsonb, hash text)
       order by n, t, s, call) c
     cross join lateral (
-      select from baton.task_execution_step f
-      where f.tenant_id = c.n and f.task_id = c.t and f.step_id = c.s and f.state = 'running' and f.attempt_no = c.a offset 0) s
+      select f.state, f.attempt_no from baton.task_execution_step f where f.tenant_id = c.n and f.task_id = c.t and f.step_id = c.s offset 0) s
+    where s.state = 'running' and s.attempt_no = c.a
     on conflict do nothing
     returning idempotency_key
   )
@@ -82,11 +82,13 @@ begin
   with finished as (
     update baton.effect e set
       state = r.state, result = case when r.state <> 'unknown' then r.result end, finished_at = baton.clock(),
-      late = not exists (select from baton.task_execution_step s where s.tenant_id = e.tenant_id and s.task_id = e.task_id
-                         and s.step_id = e.step_id and s.state = 'running' and s.attempt_no = e.attempt_no)
+      late = r.step_state <> 'running' or r.attempt_no <> e.attempt_no
     from (
-      select * from jsonb_to_recordset(p_results) as r(n uuid, t uuid, s uuid, call int, state text, result jsonb)
-      order by n, t, s, call offset 0) r
+      select r.*, s.state as step_state, s.attempt_no
+      from jsonb_to_recordset(p_results) as r(n uuid, t uuid, s uuid, call int, state text, result jsonb)
+      cross join lateral (
+        select f.state, f.attempt_no from baton.task_execution_step f where f.tenant_id = r.n and f.task_id = r.t and f.step_id = r.s offset 0) s
+      order by n, t, r.s, call offset 0) r
     where e.tenant_id = r.n and e.task_id = r.t and e.step_id = r.s and e.call_no = r.call and e.state in ('intent', 'unknown')
     returning e.step_id, e.call_no, e.late
   )

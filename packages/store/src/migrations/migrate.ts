@@ -27,6 +27,7 @@ const verbFiles = [
   "../steps/add-steps.sql",
   "../steps/follow-edges.sql",
   "../steps/claim.sql",
+  "../steps/settle-completions.sql",
   "../steps/settle.sql",
   "../steps/dispatch.sql",
   "../sessions/sessions.sql",

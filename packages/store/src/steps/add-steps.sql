@@ -1,3 +1,14 @@
+-- What the trace of added steps says of one.
+create function baton_v1.step_added(p_step jsonb)
+returns jsonb language sql immutable parallel safe
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'stepId', p_step->>'id', 'key', p_step->>'key', 'kind', p_step->>'kind', 'type', p_step->>'type', 'description', left(p_step->>'description', 200),
+    'join', coalesce(nullif(p_step->'join_n', 'null'), '"all"'), 'onExhausted', p_step->>'on_exhausted',
+    'dependsOn', (select coalesce(jsonb_agg(d->>'step'), '[]') from jsonb_array_elements(p_step->'deps') d),
+    'parentStepId', p_step->>'parent', 'itemIndex', p_step->'item_index'))
+$$;
+
 -- Creates steps and their edges for one task that the caller has locked.
 -- Sources of edges may be new or existing; an existing one's state decides the verdict. A step whose
 -- join rule is lost by that is skipped at once; its caller follows the edges out of it.
@@ -66,11 +77,7 @@ begin
 
   select array_agg(row(p_tenant, p_task, null, null, 'steps-added', jsonb_build_object('reason', p_reason, 'steps', steps))::baton_v1.draft order by chunk)
   from (
-    select (ord - 1) / 200 as chunk, jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-      'stepId', s->>'id', 'key', s->>'key', 'kind', s->>'kind', 'type', s->>'type', 'description', left(s->>'description', 200),
-      'join', coalesce(nullif(s->'join_n', 'null'), '"all"'), 'onExhausted', s->>'on_exhausted',
-      'dependsOn', (select coalesce(jsonb_agg(d->>'step'), '[]') from jsonb_array_elements(s->'deps') d),
-      'parentStepId', s->>'parent', 'itemIndex', s->'item_index')) order by ord) as steps
+    select (ord - 1) / 200 as chunk, jsonb_agg(baton_v1.step_added(s) order by ord) as steps
     from jsonb_array_elements(p_steps) with ordinality as e(s, ord)
     group by 1
   ) chunks

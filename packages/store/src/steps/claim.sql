@@ -43,9 +43,11 @@ end $$;
 -- Everything an attempt needs, one JSON object a step. Outputs above 4 MB in all are left to be fetched.
 -- Index: step primary key, edge_to, step_key.
 create function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
-returns jsonb language sql stable
+returns jsonb language plpgsql stable
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
+begin
+  if cardinality(p_keys) = 0 then return '[]'; end if;
+  return (select coalesce(jsonb_agg(jsonb_build_object(
     'n', s.tenant_id, 't', s.task_id, 's', s.step_id, 'attemptNo', s.attempt_no, 'failureCount', s.failure_count,
     'crashCount', s.crash_count, 'key', s.key, 'kind', s.kind, 'type', s.type, 'description', s.description,
     'config', s.config, 'retry', s.retry, 'timeoutMs', s.timeout_ms, 'pool', s.pool, 'rank', s.rank,
@@ -78,8 +80,8 @@ as $$
                                'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count))), '[]')
   from unnest(p_keys) k
   cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
-  cross join lateral (select * from baton.task_execution f where f.tenant_id = k.tenant_id and f.task_id = k.task_id offset 0) t
-$$;
+  cross join lateral (select * from baton.task_execution f where f.tenant_id = k.tenant_id and f.task_id = k.task_id offset 0) t);
+end $$;
 
 -- claim(refs): ready → running, attempt_no + 1. A wake-up that may not be taken is simply not returned.
 -- Lock order: task rows ascending, then step rows. Index: primary keys.
@@ -89,31 +91,72 @@ returns jsonb language plpgsql
 as $$
 declare
   v_now timestamptz := baton.clock();
+  v_worker text;
   v_keys baton_v1.step_key[];
-  v_again baton_v1.step_key[];
-  v_start record;
 begin
   perform 1 from baton.task_execution t
   where (t.tenant_id, t.task_id) in (select r.n, r.t from jsonb_to_recordset(p_refs) as r(n uuid, t uuid))
   order by t.tenant_id, t.task_id
   for no key update;
 
-  if not exists (select from baton.worker_session w where w.session_id = p_session and w.ended_at is null and w.expires_at > v_now) then
+  select w.worker from baton.worker_session w where w.session_id = p_session and w.ended_at is null and w.expires_at > v_now into v_worker;
+  if not found then
     return '[]';
   end if;
 
-  select array_agg(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) filter (where s.state = 'ready'),
-         array_agg(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) filter (where s.state = 'running')
-  from (select distinct n, t, s from jsonb_to_recordset(p_refs) as r(n uuid, t uuid, s uuid)) r
-  cross join lateral (select * from baton.task_execution_step f where f.tenant_id = r.n and f.task_id = r.t and f.step_id = r.s offset 0) s
-  cross join lateral (select * from baton.task_execution f where f.tenant_id = r.n and f.task_id = r.t offset 0) t
-  where (s.state = 'ready' and s.available_at <= v_now and t.intent = 'none' and t.state not in ('failed', 'completed', 'cancelled'))
-     or (s.state = 'running' and s.claim_flush_id = p_flush and s.session_id = p_session)
-  into v_keys, v_again;
-
-  if v_keys is not null then
-    v_start := baton_v1.start_attempts(v_keys, p_session, p_flush, false, v_now);
-    perform baton_v1.apply(v_start.moves, v_start.drafts, v_now);
-  end if;
-  return baton_v1.attempt_inputs(coalesce(v_keys, '{}') || coalesce(v_again, '{}'), false);
+  with ref as materialized (
+    select r.n, r.t, r.s, s.state = 'running' as again, s.kind, s.on_exhausted, t.trace_no,
+           baton_v1.bucket(s.kind, s.state, s.dispatched_at is not null, s.backing_off, s.on_exhausted) as bucket
+    from (select distinct n, t, s from jsonb_to_recordset(p_refs) as r(n uuid, t uuid, s uuid)) r
+    cross join lateral (select * from baton.task_execution_step f where f.tenant_id = r.n and f.task_id = r.t and f.step_id = r.s offset 0) s
+    cross join lateral (select * from baton.task_execution f where f.tenant_id = r.n and f.task_id = r.t offset 0) t
+    where (s.state = 'ready' and s.available_at <= v_now and t.intent = 'none' and t.state not in ('failed', 'completed', 'cancelled'))
+       or (s.state = 'running' and s.claim_flush_id = p_flush and s.session_id = p_session)
+  ),
+  taken as (
+    update baton.task_execution_step x set
+      state = 'running', attempt_no = x.attempt_no + 1, session_id = p_session, claim_flush_id = p_flush,
+      started_at = v_now, dispatched_at = null, backing_off = false
+    from ref r
+    where x.tenant_id = r.n and x.task_id = r.t and x.step_id = r.s and not r.again
+    returning x.tenant_id as n, x.task_id as t, x.step_id as s, x.attempt_no as a, r.trace_no
+  ),
+  next as materialized (
+    select c.*, f.state as old_state,
+      baton_v1.task_state(f.intent, f.pending_count, (f.ready_count - c.ready)::int, (f.dispatched_count - c.dispatched)::int, (f.backoff_count - c.backoff)::int,
+        (f.running_count + c.claimed)::int, f.waiting_count, f.failed_count, f.held_count, f.planning_count, f.evaluating_count, f.claimed_count + c.claimed) as new_state
+    from (
+      select n, t, count(*) as started, count(*) filter (where bucket = 'ready') as ready, count(*) filter (where bucket = 'dispatched') as dispatched,
+             count(*) filter (where bucket = 'backoff') as backoff, count(*) filter (where bucket in ('ready', 'dispatched', 'backoff')) as claimed
+      from ref where not again group by 1, 2) c
+    cross join lateral (select * from baton.task_execution f where f.tenant_id = c.n and f.task_id = c.t offset 0) f
+  ),
+  written as (
+    insert into baton.task_execution_trace (tenant_id, task_id, no, type, step_id, attempt_no, data, created_at)
+    select n, t, max(trace_no) over (partition by n, t) + row_number() over (partition by n, t order by part, s), type, s, a, data, v_now
+    from (
+      select n, t, s, a, trace_no, 1 as part, 'step-started' as type,
+             jsonb_build_object('sessionId', p_session, 'worker', v_worker, 'continued', false) as data
+      from taken
+      union all
+      select n, t, null, null, null, 2, 'task-state-changed', jsonb_build_object('from', old_state, 'to', new_state)
+      from next where old_state <> new_state
+    ) draft
+  ),
+  changed as (
+    update baton.task_execution x set
+      ready_count = x.ready_count - v.ready,
+      dispatched_count = x.dispatched_count - v.dispatched,
+      backoff_count = x.backoff_count - v.backoff,
+      running_count = x.running_count + v.claimed,
+      claimed_count = x.claimed_count + v.claimed,
+      state = case when v.old_state = v.new_state then x.state else baton_v1.legal_task_move(v.old_state, v.new_state) end,
+      trace_no = x.trace_no + v.started + (v.old_state <> v.new_state)::int,
+      updated_at = v_now,
+      started_at = case when x.started_at is null and v.claimed > 0 then v_now else x.started_at end
+    from next v
+    where x.tenant_id = v.n and x.task_id = v.t
+  )
+  select array_agg(row(n, t, s)::baton_v1.step_key) from ref into v_keys;
+  return baton_v1.attempt_inputs(coalesce(v_keys, '{}'), false);
 end $$;

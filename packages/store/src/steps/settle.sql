@@ -23,6 +23,9 @@ declare
   v_continued baton_v1.step_key[] := '{}';
   v_wake jsonb := '[]';
   v_step record;
+  v_simple record;
+  v_rest jsonb := p_outcomes;
+  v_answers jsonb;
 begin
   perform 1 from baton.task_execution t
   where (t.tenant_id, t.task_id) in (select o.n, o.t from jsonb_to_recordset(p_outcomes) as o(n uuid, t uuid))
@@ -35,6 +38,18 @@ begin
       select jsonb_agg(e) from jsonb_to_recordset(p_outcomes) as o(effects jsonb) cross join lateral jsonb_array_elements(o.effects) e));
   end if;
 
+  if jsonb_path_exists(p_outcomes, '$[*] ? (@.outcome == "completed")') then
+    v_simple := baton_v1.settle_completions(p_outcomes, p_session, p_flush, p_room, v_now);
+    select jsonb_agg(o) filter (where not done), jsonb_agg(distinct jsonb_build_object('s', o->'s', 'a', o->'a', 'status', 'settled')) filter (where done)
+    from (select o, (o->>'s') || '/' || (o->>'a') = any (v_simple.settled) as done from jsonb_array_elements(p_outcomes) o) o
+    into v_rest, v_answers;
+    if v_rest is null then
+      return jsonb_build_object('answers', v_answers, 'continued', baton_v1.attempt_inputs(v_simple.continued, true), 'wakeUps', v_simple.wake_ups);
+    end if;
+    v_continued := v_simple.continued;
+    v_wake := v_simple.wake_ups;
+  end if;
+
   select array_agg(row(
     o.n, o.t, o.s, o.a, o.outcome, o.output, o.blob, coalesce(o.bytes, 0), o.preview, coalesce(o.dead, '{}'), o.error, o.delay, o.reason,
     o.adds, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,
@@ -45,7 +60,7 @@ begin
     s.on_exhausted, s.failure_count, s.crash_count)::baton_v1.settling order by o.n, o.t, s.position)
   from (
     -- An attempt that is told twice in one call counts once: the first wins.
-    select distinct on (s, a) * from rows from (jsonb_to_recordset(p_outcomes) as (
+    select distinct on (s, a) * from rows from (jsonb_to_recordset(v_rest) as (
       n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead uuid[], error jsonb,
       delay bigint, reason text, adds jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
       with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, error, delay, reason, adds, concurrency, result, estimated, usage, traces, cont, ord)
@@ -137,10 +152,10 @@ begin
       begin
         v_next := baton_v1.choose_next(v_ok, v_readied, p_room, v_now);
         v_start := baton_v1.start_attempts(v_next.continued, p_session, p_flush, true, v_now);
-        v_continued := v_start.started;
+        v_continued := v_continued || v_start.started;
         v_moves := v_moves || v_start.moves || v_next.moves;
         v_drafts := v_drafts || v_start.drafts;
-        v_wake := v_next.wake_ups;
+        v_wake := v_wake || v_next.wake_ups;
       end;
     end if;
 
@@ -163,7 +178,7 @@ begin
   end if;
 
   return jsonb_build_object(
-    'answers', (select jsonb_agg(jsonb_build_object('s', u.step_id, 'a', u.attempt_no, 'status', u.status)) from unnest(v) u),
+    'answers', coalesce(v_answers, '[]') || (select jsonb_agg(jsonb_build_object('s', u.step_id, 'a', u.attempt_no, 'status', u.status)) from unnest(v) u),
     'continued', baton_v1.attempt_inputs(v_continued, true),
     'wakeUps', v_wake);
 end $$;
