@@ -546,6 +546,14 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 e998a8e7bb6c6c1e198e80bab56223fff33a68e2993cd53cc912151ea3a48e6c
 -- function baton_v1.client_of_key(p_hash text)
 --   returns TABLE(tenant_id uuid, key_id uuid, scopes text[], task_defaults jsonb); sql stable security definer set search_path=pg_catalog, pg_temp; body sha256 ddeef0e031c94a946157a99a430e31439cfab6a6a546a741f437f3fa4a957662
+-- function baton_v1.crash_attempt(p_tenant uuid, p_task uuid, p_step uuid, p_attempt integer, p_session uuid, p_cause jsonb, p_traces jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 068853043e0478677a9af915a90bca1245a082d5bfcc6d64da9b0859a0b19d1a
+-- function baton_v1.crash_error(p_count integer, p_own boolean, p_cause jsonb, p_before jsonb)
+--   returns jsonb; sql immutable parallel safe; body sha256 957091ee33353fce6e331a0fc15da955db49a83b218ba79d2655dab20f09b238
+-- function baton_v1.crash_limit(p_own boolean)
+--   returns integer; sql immutable parallel safe; body sha256 86fb5efea7a3cca9cf2ecb82fcec08b21f353e86d53811322e4faab5d40b7deb
+-- function baton_v1.crash_steps(p_steps jsonb, p_own boolean, p_traces jsonb, p_now timestamp with time zone)
+--   returns jsonb; plpgsql volatile; body sha256 27481169dd328d16cc33b80f3099cc66e79c0e386ec56b6f3d3c55cb95980c88
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 89d639e11f1841d817c6e383398a93c35fe9d1c4b16a34748cede59a550f1f06
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
@@ -556,6 +564,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 c3a0e097e0aec10f32c7f732395662675a48b3947fab785581de38c445f072bf
 -- function baton_v1.dispatch_readied(p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone)
 --   returns jsonb; plpgsql volatile; body sha256 fa551745f5d67c41b9f52fee28d6c7b73c548d17d0d71a3fdd8e7f104c64ab02
+-- function baton_v1.end_blocked(p_session uuid, p_guilty jsonb, p_where text)
+--   returns void; plpgsql volatile; body sha256 3b539025b66456bf13cd2a6b00395d7ed1034af0019ccb4cb3d3ebe6afd97677
 -- function baton_v1.error_pattern(p_message text)
 --   returns text; sql immutable parallel safe; body sha256 9df64e0e4b6f8a43f52ad1bd63e72afd6e26fc463ee600375599ea1ac9673aaa
 -- function baton_v1.finish_effects(p_results jsonb)
@@ -573,9 +583,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 ab678c087b8ebeca06c14e007dfc872aea5c778cbe87887df7a653369185e524
 -- function baton_v1.reap()
---   returns jsonb; plpgsql volatile; body sha256 77648bbc9dcfc4d99efdfcf60bc055435e9849cf758d44b40820f2ca5b7e5c68
+--   returns jsonb; plpgsql volatile; body sha256 76eb2f9faa4878388a17f2ed4be628444381bbd8ea69a1428ff4c86c2562584b
 -- function baton_v1.release_orphans(p_session uuid, p_performing jsonb, p_older_ms integer)
---   returns integer; plpgsql volatile; body sha256 15a8800f88108f9a6a70f03fee8159a293438b431fa0b1294ae782b7a1a8c3e0
+--   returns integer; plpgsql volatile; body sha256 da27397289946c64cfddb01359fdb4bfbaa3469437ea88776ea5b6d21acbe811
+-- function baton_v1.release_steps(p_steps jsonb, p_reason text, p_now timestamp with time zone)
+--   returns integer; plpgsql volatile; body sha256 274f17d30d52912fe7c97fb6d2b530a1bdd94dbaed8473cea2623d3ab66638a3
 -- function baton_v1.resolve_step(p_key baton_v1.step_key, p_attempt integer, p_resolution jsonb, p_content bytea, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 8f70ec936a36764f7ae1b799f1bf2445cb9d04106b610ba72075a06e276a7238
 -- function baton_v1.restart_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_hash text)

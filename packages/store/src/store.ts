@@ -11,6 +11,7 @@
  */
 import { BatonError, type StepRef, type TaskRef } from "@baton/core";
 import type {
+  AttemptNow,
   EngineStore,
   HousekeepingStore,
   RateLimiter,
@@ -33,6 +34,7 @@ import { keepTaskDefaults } from "./installation/task-defaults.ts";
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/api-keys.ts";
 import { createPostgresLimiter } from "./limits/limiter.ts";
 import { createLiveStore, type LiveStore } from "./live/live-store.ts";
+import { crashAttempt } from "./sessions/crash-attempt.ts";
 import { liveSlots } from "./sessions/live-slots.ts";
 import { openSession } from "./sessions/open-session.ts";
 import { releaseOrphans } from "./sessions/release-orphans.ts";
@@ -66,6 +68,7 @@ export interface Store extends EngineStore, HousekeepingStore, ClientStore {
   openSession(
     options: SessionOptions & {
       readonly earliestDeadline?: () => number | undefined;
+      readonly attemptNow?: () => AttemptNow | undefined;
       readonly onStop?: (signal: StopSignal) => void;
     },
   ): Promise<Session>;
@@ -126,6 +129,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     // engine
     claimStep: attempts.claimStep,
     settleAttempt: attempts.settleAttempt,
+    crashAttempt: async (crash) => {
+      if (session === undefined)
+        throw new BatonError("internal", "A crash is told by the session that it happened to.");
+      return await crashAttempt(connections, session.sessionId, crash);
+    },
     idle: attempts.idle,
     readOutput: (ref, blobId) => asEngine((db) => readOutput(db, ref, blobId)),
     itemOutputs: (ref) => itemOutputs(connections.database, ref),

@@ -160,6 +160,70 @@ describe("a process whose main thread is blocked", () => {
   });
 });
 
+/** Two steps run in a process; the code of the first does not let go of the main thread. */
+async function heldProcess(hold: string) {
+  const { store, session } = await openWorker(database.url);
+  const ids = [newId(), newId()];
+  const refs = [
+    await createTask(store, [step("held", ids[0] as string)]),
+    await createTask(store, [step("beside", ids[1] as string)]),
+  ];
+  const program = `
+    const { openStore } = await import(${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)});
+    const { uuidv7 } = await import("@baton/core");
+    const { randomBytes } = await import("node:crypto");
+    const { execSync } = await import("node:child_process");
+    const store = await openStore({ url: process.env.URL_OF_THE_TEST, applicationName: "test", newId: () => uuidv7(Date.now(), randomBytes(10)),
+      onError: () => undefined, onWakeUps: () => undefined });
+    let claimed;
+    const session = await store.openSession({ ...${JSON.stringify(options)}, earliestDeadline: () => claimed && Date.now() - 60_000,
+      attemptNow: () => claimed && { ref: claimed.ref, attemptNo: claimed.attemptNo } });
+    const wakeUps = ${JSON.stringify(refs.map((ref, at) => ({ ...ref, stepId: ids[at], dispatchNo: 1 })))};
+    const claims = await Promise.all(wakeUps.map((wakeUp) => store.claimStep(wakeUp)));
+    claimed = claims[0];
+    session.attemptsChanged();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    function holdsTheMainThread() { ${hold} }
+    holdsTheMainThread();`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: new URL("..", import.meta.url),
+    env: { ...process.env, URL_OF_THE_TEST: database.url },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+  expect(await once(child, "close")).toEqual([null, "SIGKILL"]);
+  const [held, beside] = await Promise.all(refs.map(async (ref) => (await store.listTaskSteps(ref, { limit: 1 }))[0]));
+  const [trace] = (await store.listTaskTraces(refs[0] as { tenantId: string; taskId: string }, { limit: 100 })).filter(
+    ({ type }) => type === "step-crashed",
+  );
+  await session.close();
+  await store.close();
+  return { held, beside, stderr, message: JSON.stringify(trace?.data ?? {}) };
+}
+
+describe("a process whose main thread is held by a step", () => {
+  it.each([
+    ["a loop", "for (;;);"],
+    ["a regular expression", '/^(a+)+$/.test("a".repeat(60) + "b");'],
+  ])("by %s: charges that step, says where it was, and gives back the one beside it", async (_what, hold) => {
+    const { held, beside, message, stderr } = await heldProcess(hold);
+    expect(held).toMatchObject({ state: "ready", crashCount: 1, failureCount: 0 });
+    expect(beside).toMatchObject({ state: "ready", crashCount: 0, failureCount: 0 });
+    expect(message).toMatch(/MainThreadBlocked.*at holdsTheMainThread/);
+    expect(stderr).toContain("main-thread-blocked");
+  });
+
+  it("in native code, which cannot be asked: charges both, as after a crash", async () => {
+    const { held, beside, message } = await heldProcess("execSync('sleep 60');");
+    expect([held, beside]).toMatchObject([
+      { state: "ready", crashCount: 1 },
+      { state: "ready", crashCount: 1 },
+    ]);
+    expect(message).toContain("could not be asked");
+  });
+});
+
 describe("live messages", () => {
   it("reach who listens and are replayed in order after a cursor, the newest within the limit", async () => {
     const { store, session } = await openWorker(database.url);

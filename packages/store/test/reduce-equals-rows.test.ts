@@ -33,7 +33,21 @@ type StepRows = Awaited<ReturnType<Bench["store"]["listTaskSteps"]>>;
 
 const verbs = [
   ...["claim", "claim", "claim", "claim", "settle", "settle", "settle", "settle", "settle"],
-  ...["dispatch", "crash", "close", "pause", "resume", "resume", "retry", "retry", "wait", "zombie", "cancel"],
+  ...[
+    "dispatch",
+    "crash",
+    "crash-alone",
+    "blocked",
+    "close",
+    "pause",
+    "resume",
+    "resume",
+    "retry",
+    "retry",
+    "wait",
+    "zombie",
+    "cancel",
+  ],
   ...["retry-step", "resolve", "resolve"],
 ] as const;
 type Verb =
@@ -41,6 +55,8 @@ type Verb =
   | "settle"
   | "dispatch"
   | "crash"
+  | "crash-alone"
+  | "blocked"
   | "close"
   | "pause"
   | "resume"
@@ -54,6 +70,9 @@ interface Act {
   readonly verb: Verb;
   readonly seed: number;
 }
+
+/** A trace that an attempt leaves behind. */
+const note = [{ type: "note", data: { message: "It went to its process." } }];
 
 /** Draws below `n`; the same seed gives the same draws. */
 type Draw = (n: number) => number;
@@ -122,6 +141,8 @@ class Run {
       case "dispatch":
         return void (await store.dispatchSteps({ pool: "default", room: draw(5), queueWaiting: 0 }));
       case "crash":
+      case "crash-alone":
+      case "blocked":
       case "close":
         return this.end(verb, draw);
       case "pause":
@@ -257,8 +278,8 @@ class Run {
     return { outcome: "expanded", items, concurrency: 1 + draw(4) };
   }
 
-  /** A further worker claims a step, then its session expires or closes and is reaped. */
-  async end(how: "crash" | "close", draw: Draw): Promise<void> {
+  /** A further worker claims steps, then its session ends in one of the ways that there are, and is reaped. */
+  async end(how: "crash" | "crash-alone" | "blocked" | "close", draw: Draw): Promise<void> {
     const { admin, store } = this.bench;
     const sessionId = newId();
     await admin.query(
@@ -273,11 +294,25 @@ class Run {
       s: stepId,
     }));
     await admin.query("select baton_v1.claim($1, $2, $3)", [JSON.stringify(refs), sessionId, newId()]);
+    if (how === "crash-alone") {
+      for (const { t, s } of refs)
+        await admin.query(
+          `select baton_v1.crash_attempt($1, $2, $3, (select attempt_no from baton.task_execution_step where step_id = $3), $4, $5, $6)`,
+          [this.task.tenantId, t, s, sessionId, { name: "ProcessEnded", message: "alone" }, JSON.stringify(note)],
+        );
+    }
+    if (how === "blocked") {
+      const holder = `(select jsonb_build_object('s', step_id, 'a', attempt_no) from baton.task_execution_step
+                       where session_id = $1 and state = 'running' limit ${draw(2)})`;
+      await admin.query(`select baton_v1.end_blocked($1, ${holder}, 'here')`, [sessionId]);
+    }
     const ending =
       how === "crash"
         ? "expires_at = baton.clock() - interval '1 second'"
         : "ended_at = baton.clock(), end_reason = 'closed'";
-    await admin.query(`update baton.worker_session set ${ending} where session_id = $1`, [sessionId]);
+    await admin.query(`update baton.worker_session set ${ending} where session_id = $1 and ended_at is null`, [
+      sessionId,
+    ]);
     await store.reapSessions();
   }
 

@@ -14,6 +14,7 @@ function leaseByHand(leaseMs = 10_000) {
   const told: FromBeat[] = [];
   const clock = { monotonic: 50_000, unix: 1_800_000_000_000 };
   let killCount = 0;
+  let givenUpCount = 0;
   let answer: () => Promise<BeatAnswer> = () => Promise.resolve(alive);
   const lease: Lease = createLease({
     leaseMs,
@@ -25,12 +26,16 @@ function leaseByHand(leaseMs = 10_000) {
     kill: () => {
       killCount += 1;
     },
+    giveUp: () => {
+      givenUpCount += 1;
+    },
   });
   return {
     lease,
     told,
     clock,
     killed: () => killCount > 0,
+    givenUp: () => givenUpCount,
     answers: (next: () => Promise<BeatAnswer>) => {
       answer = next;
     },
@@ -135,7 +140,7 @@ describe("the process", () => {
     expect(killed()).toBe(true);
   });
 
-  it("ends when an attempt is 5 s past its deadline and the main thread has been silent for 2 s, by neither alone", async () => {
+  it("gives up what it has when an attempt is 5 s past its deadline and the main thread has been silent for 2 s, by neither alone", async () => {
     const overdue = leaseByHand(1_000_000);
     const say = (): void => overdue.lease.hear({ alive: true, earliestDeadline: deadline });
     const deadline = overdue.clock.unix + 1_000;
@@ -144,24 +149,40 @@ describe("the process", () => {
       say();
       overdue.pass(1_000);
     }
-    expect(overdue.killed()).toBe(false);
+    expect(overdue.givenUp()).toBe(0);
     say();
     overdue.pass(2_000);
-    expect(overdue.killed()).toBe(false);
+    expect(overdue.givenUp()).toBe(0);
     overdue.pass(200);
-    expect(overdue.killed()).toBe(true);
+    expect(overdue.givenUp()).toBe(1);
+    overdue.pass(5_000);
+    expect(overdue.givenUp()).toBe(1);
 
     const busy = leaseByHand(1_000_000);
     busy.lease.hear({ alive: true, earliestDeadline: busy.clock.unix + 60_000 });
     busy.pass(65_000);
-    expect(busy.killed()).toBe(false);
+    expect(busy.givenUp()).toBe(0);
     busy.pass(200);
-    expect(busy.killed()).toBe(true);
+    expect(busy.givenUp()).toBe(1);
 
     const idle = leaseByHand(1_000_000);
     idle.lease.hear({ alive: true, earliestDeadline: undefined });
     idle.pass(500_000);
-    expect(idle.killed()).toBe(false);
+    expect(idle.givenUp()).toBe(0);
+    expect(overdue.killed() || busy.killed() || idle.killed()).toBe(false);
+  });
+
+  it("hears its main thread first when it was stopped as a whole and goes on", async () => {
+    const { lease, clock, pass, givenUp } = leaseByHand(1_000_000);
+    lease.hear({ alive: true, earliestDeadline: clock.unix + 1_000 });
+    pass(400);
+    clock.monotonic += 20_000;
+    clock.unix += 20_000;
+    lease.fence();
+    expect(givenUp()).toBe(0);
+    lease.hear({ alive: true, earliestDeadline: undefined });
+    pass(60_000);
+    expect(givenUp()).toBe(0);
   });
 });
 

@@ -28,6 +28,7 @@ const words: Words = {
   "task-resumed": ({ by: who }) => `Resumed${by(who)}`,
   "task-cancelled": ({ by: who, reason }) => `Cancelled${by(who)}${because(reason)}`,
   "task-state-changed": ({ from, to }) => `${from} → ${to}`,
+  "attempt-isolated": ({ crashCount }, step) => `${step} ran in a process of its own after ${crashCount} crashes`,
   "step-redispatched": (_data, step) => `${step} was queued again`,
   "orchestration-decided": ({ orchestrate, reasons }) =>
     `${orchestrate ? "Becomes a task" : "Answered at once"}: ${reasons.join("; ")}`,

@@ -53,7 +53,7 @@ export const catalogue = z.discriminatedUnion("type", [
   event("step-retry-scheduled", { error, delayMs: z.number(), failureCount: z.number() }),
   event("step-failed", { error, failureCount: z.number(), crashCount: z.number() }),
   event("step-released", { reason: z.string() }),
-  event("step-crashed", { sessionId: id, crashCount: z.number() }),
+  event("step-crashed", { sessionId: id, crashCount: z.number(), error: error.optional() }),
   event("step-expanded", { itemCount: z.number(), concurrency: z.number() }),
   event("step-deferred", { onStepIds: z.array(id) }),
   event("step-skipped", {}),
@@ -72,6 +72,7 @@ export const catalogue = z.discriminatedUnion("type", [
   event("task-cancelled", { by: z.string().optional(), reason: z.string().optional() }),
   event("task-state-changed", { from: taskState, to: taskState }),
   // accounts
+  event("attempt-isolated", { pid: z.number(), crashCount: z.number() }),
   event("step-redispatched", { dispatchNo: z.number() }),
   event("orchestration-decided", {
     orchestrate: z.boolean(),

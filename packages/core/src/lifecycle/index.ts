@@ -1,3 +1,4 @@
+export { isolatedFrom } from "./crashes.ts";
 export { resolutionsOf } from "./resolution.ts";
 export type { Resolution } from "./resolution.ts";
 export { edgeVerdicts, stepKinds, stepStates, taskIntents, taskStates } from "./states.ts";

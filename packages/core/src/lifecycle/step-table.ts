@@ -47,8 +47,18 @@ export const stepTable: readonly StepTransition[] = [
   },
   { from: "running", event: "exhaust", to: "failed", guard: "the attempt is the current one and no attempt is left" },
   { from: "running", event: "release", to: "ready", guard: "the attempt is the current one; nothing is counted" },
-  { from: "running", event: "crash", to: "ready", guard: "the session is dead and crash_count + 1 < 3" },
-  { from: "running", event: "crash", to: "failed", guard: "the session is dead and crash_count + 1 = 3" },
+  {
+    from: "running",
+    event: "crash",
+    to: "ready",
+    guard: "the process is gone, and crash_count + 1 < 3 (10 where others ran in it)",
+  },
+  {
+    from: "running",
+    event: "crash",
+    to: "failed",
+    guard: "the process is gone, and crash_count + 1 >= 3 (10 where others ran in it)",
+  },
   { from: "running", event: "wait", to: "waiting", guard: "the attempt is the current one" },
   {
     from: "running",

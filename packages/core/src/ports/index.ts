@@ -19,6 +19,8 @@ export type { ConsumeOptions, QueueConsumer, QueueDepth, QueuePort, WakeUp } fro
 export type { ArtifactDraft, ArtifactRef, ToolCall, ToolEffect, ToolPort, ToolReconciliation } from "./tool.ts";
 export { toolEffects } from "./tool.ts";
 export type {
+  AttemptCrash,
+  AttemptNow,
   ClaimedStep,
   ClaimedTask,
   DispatchRequest,

@@ -154,6 +154,20 @@ export interface Settlement {
   readonly mayContinue: boolean;
 }
 
+/** The process that an attempt had to itself is gone, and no outcome came. */
+export interface AttemptCrash {
+  readonly ref: StepRef;
+  readonly attemptNo: number;
+  readonly cause: { readonly name: string; readonly message: string };
+  readonly traces: readonly NewTrace[];
+}
+
+/** An attempt that is under way in this process. */
+export interface AttemptNow {
+  readonly ref: StepRef;
+  readonly attemptNo: number;
+}
+
 export interface SettleAnswer {
   readonly status: "settled" | "already-settled" | "lease-lost";
   readonly continuation?: ClaimedStep;
@@ -224,6 +238,8 @@ export type EffectStart =
 export interface EngineStore {
   claimStep(wakeUp: WakeUp): Promise<ClaimedStep | undefined>;
   settleAttempt(settlement: Settlement): Promise<SettleAnswer>;
+  /** Counts a crash, the third of which is a dead letter. Told twice, the second answer is that it is not current. */
+  crashAttempt(crash: AttemptCrash): Promise<{ readonly isCurrent: boolean; readonly isDeadLetter: boolean }>;
   readOutput(ref: TaskRef, blobId: string): Promise<unknown>;
   /** Outputs of a map's items, in the order of the items. */
   itemOutputs(ref: StepRef): AsyncIterable<StepOutput>;

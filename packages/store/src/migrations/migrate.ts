@@ -30,6 +30,7 @@ const verbFiles = [
   "../steps/settle-completions.sql",
   "../steps/settle.sql",
   "../steps/dispatch.sql",
+  "../sessions/crashes.sql",
   "../sessions/sessions.sql",
   "../sessions/release-orphans.sql",
   "../tasks/create-task.sql",

@@ -6,6 +6,7 @@
  * 2. A connection that did not answer may be half open: it is dropped without a goodbye, which would cost the lease.
  */
 import pg from "pg";
+import type { AttemptNow } from "@baton/core/ports";
 import { dropConnection } from "../connection/drop-connection.ts";
 import type { BeatAnswer } from "./lease.ts";
 
@@ -14,6 +15,8 @@ export interface BeatConnection {
   prepare(): Promise<void>;
   /** One beat; rejects when no answer came in time. */
   beat(): Promise<BeatAnswer>;
+  /** Ends the session: the attempt that holds the main thread is charged, or all of them when it is not known. */
+  endBlocked(holder: AttemptNow | undefined, where: string): Promise<void>;
   close(): void;
 }
 
@@ -52,22 +55,27 @@ export function createBeatConnection({ url, sessionId, beatMs, leaseMs }: BeatCo
     if (dropped !== undefined) dropConnection(dropped);
   };
 
+  const query = async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> => {
+    try {
+      const connection = client ?? (await open());
+      return (await connection.query<Row>(text, [...values])).rows;
+    } catch (error) {
+      drop();
+      throw error;
+    }
+  };
+
   return {
     prepare: async () => {
       await open().catch(drop);
     },
     beat: async () => {
-      try {
-        const connection = client ?? (await open());
-        const { rows } = await connection.query<{ beat: BeatAnswer }>("select baton_v1.beat($1, $2) as beat", [
-          sessionId,
-          leaseMs,
-        ]);
-        return rows[0]?.beat ?? { alive: false, stop: [] };
-      } catch (error) {
-        drop();
-        throw error;
-      }
+      const [row] = await query<{ beat: BeatAnswer }>("select baton_v1.beat($1, $2) as beat", [sessionId, leaseMs]);
+      return row?.beat ?? { alive: false, stop: [] };
+    },
+    endBlocked: async (holder, where) => {
+      const guilty = holder === undefined ? null : JSON.stringify({ s: holder.ref.stepId, a: holder.attemptNo });
+      await query("select baton_v1.end_blocked($1, $2, $3)", [sessionId, guilty, where]);
     },
     close: drop,
   };

@@ -7,7 +7,9 @@
  * 1. A lease runs from when its beat was sent, by monotonic time; when the reply comes does not matter.
  * 2. It is given up at 0.9 of its length, before the database's clock lets another worker reap it.
  * 3. A loss is told once; unacknowledged for 2 s, it ends the process.
- * 4. An attempt that is 5 s past its deadline ends the process when the main thread has been silent for 2 s.
+ * 4. An attempt that is 5 s past its deadline ends the process when the main thread has been silent for 2 s; what ran
+ *    beside it is given up first.
+ * 5. A pause of this thread itself (the machine slept, the process was stopped) is no sign against the main thread.
  */
 import type { StopSignal } from "@baton/core/ports";
 
@@ -42,6 +44,8 @@ export interface LeaseOptions {
   readonly tell: (message: FromBeat) => void;
   /** Ends the process with SIGKILL: a thread cannot abort the main one. */
   readonly kill: () => void;
+  /** Ends the process too, after the session was ended in order; called once. */
+  readonly giveUp: () => void;
 }
 
 export interface Lease {
@@ -57,11 +61,15 @@ const givenUpAt = 0.9;
 const acknowledgedWithinMs = 2_000;
 const silentAfterMs = 2_000;
 const deadlineGraceMs = 5_000;
+/** The thread looks several times a second. */
+const pausedAfterMs = 1_000;
 
 export function createLease(options: LeaseOptions): Lease {
-  const { monotonicMs, tell, kill } = options;
+  const { monotonicMs, tell, kill, giveUp } = options;
   let renewedAt = options.grantedAt;
   let mainSeenAt = monotonicMs();
+  let lookedAt = mainSeenAt;
+  let isGivenUp = false;
   let earliestDeadline: number | undefined;
   let lostAt: number | undefined;
   let isAcknowledged = false;
@@ -97,10 +105,16 @@ export function createLease(options: LeaseOptions): Lease {
     },
     fence: () => {
       const now = monotonicMs();
+      if (now - lookedAt > pausedAfterMs) mainSeenAt = now;
+      lookedAt = now;
       const isSilent = now - mainSeenAt > silentAfterMs;
       const isOverdue = earliestDeadline !== undefined && options.unixMs() > earliestDeadline + deadlineGraceMs;
       const isIgnored = lostAt !== undefined && !isAcknowledged && now - lostAt > acknowledgedWithinMs;
-      if ((isSilent && isOverdue) || isIgnored) kill();
+      if (isIgnored) kill();
+      if (isSilent && isOverdue && !isGivenUp) {
+        isGivenUp = true;
+        giveUp();
+      }
       if (now - renewedAt > options.leaseMs * givenUpAt) lose("The lease could not be renewed in time.");
     },
     get isLost() {

@@ -10,16 +10,18 @@
  * 3. When the lease cannot be renewed in time, `lost` aborts; nothing may be settled any more.
  * 4. The thread knows the earliest deadline before the attempt that has it can block the main thread.
  * 5. When an attempt is past its deadline + 5 s while the main thread answers nothing, or when a lost
- *    lease is not acknowledged, the thread ends the process with SIGKILL: it cannot abort the main one.
+ *    lease is not acknowledged, the thread ends the process with SIGKILL: it cannot abort the main one. In the first
+ *    case it finds out which attempt holds the main thread, charges it, and gives back the others.
  */
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { Worker } from "node:worker_threads";
 import { BatonError, defaultTenantId } from "@baton/core";
-import type { Session, SessionOptions, StopSignal } from "@baton/core/ports";
+import type { AttemptNow, Session, SessionOptions, StopSignal } from "@baton/core/ports";
 import type { Connections } from "../connection/pools.ts";
 import type { BeatConnectionOptions } from "./beat-connection.ts";
 import type { FromBeat, Grant, ToBeat } from "./lease.ts";
+import { attemptTeller } from "./main-thread.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 
 export interface OpenSessionOptions extends SessionOptions {
@@ -30,6 +32,8 @@ export interface OpenSessionOptions extends SessionOptions {
   readonly onError: (error: Error) => void;
   /** Unix ms of the earliest deadline among the running attempts; undefined when none runs. */
   readonly earliestDeadline?: () => number | undefined;
+  /** The attempt to which the code belongs that calls this; asked in the middle of whatever blocks the main thread. */
+  readonly attemptNow?: () => AttemptNow | undefined;
 }
 
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
@@ -89,6 +93,8 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     await thread.terminate();
     throw error;
   }
+  const teller = attemptTeller(sessionId);
+  Object.defineProperty(globalThis, teller, { value: () => options.attemptNow?.(), configurable: true });
   thread.postMessage({ grantedAt } satisfies Grant);
   const alive = setInterval(tellAlive, 500);
   alive.unref();
@@ -105,6 +111,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
       closing = true;
       clearInterval(alive);
       await thread.terminate();
+      Reflect.deleteProperty(globalThis, teller);
       if (lost.signal.aborted) return;
       await options.connections.engine(
         "update baton.worker_session set ended_at = baton.clock(), end_reason = 'closed' where session_id = $1 and ended_at is null",
