@@ -10,6 +10,7 @@
  */
 import { openApiDocument } from "@baton/contracts";
 import { Hono } from "hono";
+import { rememberKeys } from "./access/known-keys.ts";
 import { boardAsHono } from "./board/access.ts";
 import { docsHeaders, docsPage } from "./docs/page.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -28,7 +29,8 @@ export interface Api {
   fetch(request: Request): Response | Promise<Response>;
 }
 
-export function createApi(deps: ApiDeps): Api {
+export function createApi(given: ApiDeps): Api {
+  const deps = { ...given, store: rememberKeys(given.store, () => performance.now()) };
   const creation = new TaskCreation(deps);
   const cursors = createCursors(deps.secret);
   const app = routesAsHono({

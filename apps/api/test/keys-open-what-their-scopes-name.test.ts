@@ -1,7 +1,9 @@
+import { hashApiKey, newApiKey } from "@baton/api";
 import { problem, routes } from "@baton/contracts";
 import type { RouteShape } from "@baton/contracts";
+import { defaultTenantId } from "@baton/core";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { createInstallation } from "./installation.ts";
+import { createInstallation, newId } from "./installation.ts";
 import type { Installation } from "./installation.ts";
 
 let at: Installation;
@@ -45,6 +47,32 @@ it("takes Bearer in any case, or X-API-Key, and no other scheme", async () => {
   expect(await status({ authorization: `Basic ${btoa(`x:${at.key}`)}` })).toBe(401);
   expect(await status({ authorization: "Bearer" })).toBe(401);
   expect(await status({ "x-api-key": `${at.key}x` })).toBe(401);
+});
+
+async function usedKey() {
+  const [key, keyId] = [newApiKey(), newId()];
+  await at.store.createApiKey({
+    tenantId: defaultTenantId,
+    keyId,
+    name: "used",
+    hash: hashApiKey(key),
+    scopes: ["read"],
+  });
+  const status = async () => (await at.call("GET", "/api/v1/tools", { key })).status;
+  expect(await status()).toBe(200);
+  return { keyId, status };
+}
+
+it("a key that this process revokes opens nothing any more", async () => {
+  const { keyId, status } = await usedKey();
+  await at.client.request("revokeKey", { params: { id: keyId } });
+  expect(await status()).toBe(401);
+});
+
+it("a key that another process revokes opens nothing a moment later", async () => {
+  const { keyId, status } = await usedKey();
+  await at.store.revokeApiKey(defaultTenantId, keyId);
+  await expect.poll(status, { timeout: 60_000 }).toBe(401);
 });
 
 it("what is refused for its key was neither read nor written", async () => {

@@ -13,6 +13,9 @@ export interface TaskRef {
   readonly taskId: string;
 }
 
+const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const dashBefore: ReadonlySet<number> = new Set([4, 6, 8, 10]);
+
 /**
  * UUID version 7 (RFC 9562 §5.7) from a clock and random bytes handed in.
  * @param nowMs Unix milliseconds
@@ -28,6 +31,7 @@ export function uuidv7(nowMs: number, random: Uint8Array): string {
   bytes.set(random.subarray(0, 10), 6);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  let text = "";
+  for (const [at, byte] of bytes.entries()) text += dashBefore.has(at) ? `-${hex[byte]}` : hex[byte];
+  return text;
 }

@@ -91,7 +91,9 @@ function newId(): string {
     randomFillSync(entropy);
     drawn = 0;
   }
-  return uuidv7(Date.now(), entropy.subarray(drawn, (drawn += 10)));
+  const random = entropy.subarray(drawn, drawn + 10);
+  drawn += random.length;
+  return uuidv7(Date.now(), random);
 }
 
 const monotonic = (): number => performance.now();

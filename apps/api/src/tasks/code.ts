@@ -144,8 +144,10 @@ export function taskCode(
   const { store } = deps;
   return {
     async createTask({ principal, body, idempotency, createdTaskId }) {
-      const taskId = createdTaskId ?? (await creation.fromBody(principal, body, idempotency)).taskId;
-      const { kind, state } = await taskOf(deps, principal, taskId);
+      const { taskId, kind, state } =
+        createdTaskId === undefined
+          ? await creation.fromBody(principal, body, idempotency)
+          : await taskOf(deps, principal, createdTaskId);
       return { status: 202, headers: { location: `/api/v1/tasks/${taskId}` }, body: { id: taskId, kind, state } };
     },
     listTasks: (call) => listTasks(deps, cursors, call),

@@ -7,6 +7,8 @@
 import type { Mention, Routes } from "@baton/contracts";
 import { BatonError } from "@baton/core";
 import type { ErrorCode, TaskRef } from "@baton/core";
+import { bucketOf, buckets, taskState } from "@baton/core/lifecycle";
+import type { Bucket, TaskState } from "@baton/core/lifecycle";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
 import type { NewTrace } from "@baton/core/ports";
 import { firstStep, layOutTask, taskSettings } from "@baton/core/task";
@@ -126,7 +128,7 @@ export class TaskCreation {
     principal: Principal,
     body: CreateTaskBody,
     idempotency: IdempotencyRef | undefined,
-  ): Promise<CreateTask> {
+  ): Promise<CreatedTask> {
     const settings = this.#settings(body.settings ?? {}, "/settings");
     if (body.plan !== undefined) this.#checkModels(body.plan);
     const knownTools = this.#knownTools();
@@ -145,12 +147,12 @@ export class TaskCreation {
     }
   }
 
-  async goal(intent: Intent): Promise<CreateTask> {
+  async goal(intent: Intent): Promise<CreatedTask> {
     const { goal, input, settings, threadId } = intent;
     return this.#create(layOutTask({ goal, input, threadId }, { settings, newId: this.#deps.newId }), intent);
   }
 
-  async reply({ goal, input = null, settings, threadId, ...intent }: Intent): Promise<CreateTask> {
+  async reply({ goal, input = null, settings, threadId, ...intent }: Intent): Promise<CreatedTask> {
     const steps = [firstStep("reply", settings, this.#deps.newId)];
     return this.#create({ kind: "reply", goal, input, settings, steps, ...present({ threadId }) }, intent);
   }
@@ -158,7 +160,7 @@ export class TaskCreation {
   async #create(
     layout: NewTask,
     { principal, traces, idempotency }: Pick<Intent, "principal" | "traces" | "idempotency">,
-  ): Promise<CreateTask> {
+  ): Promise<CreatedTask> {
     const task: CreateTask = {
       ...layout,
       tenantId: principal.tenantId,
@@ -168,8 +170,23 @@ export class TaskCreation {
       ...present({ idempotency }),
     };
     await this.#deps.store.createTask(task);
-    return task;
+    return { ...task, state: firstState(layout) };
   }
+}
+
+export interface CreatedTask extends CreateTask {
+  /** When it was created; a worker may have moved it on. */
+  readonly state: TaskState;
+}
+
+/** As the store counts new steps: those that wait for nothing are ready. */
+function firstState({ steps }: NewTask): TaskState {
+  const counters = Object.fromEntries(buckets.map((bucket) => [bucket, 0])) as Record<Bucket, number>;
+  for (const { kind, dependsOn, onExhausted } of steps) {
+    const state = dependsOn.length === 0 ? "ready" : "pending";
+    counters[bucketOf({ kind, state, onExhausted, dispatched: false, backingOff: false })] += 1;
+  }
+  return taskState("none", { ...counters, claimed: 0 });
 }
 
 export interface Intent {

@@ -1,6 +1,7 @@
 /** From a valid plan to the steps of a task: ranks by the critical path, and how long it takes at the least. */
 import { criticalPath, estimateDuration } from "../graph/duration.ts";
 import { buildGraph } from "../graph/graph.ts";
+import type { PlanGraph } from "../graph/graph.ts";
 import type { NewStep } from "../ports/store.ts";
 import { layOutPlan } from "./layout.ts";
 import type { PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
@@ -30,7 +31,10 @@ export interface Schedule {
 }
 
 export function estimatedDurationMs(plan: PlanSpec, concurrency?: number, existing?: ReadonlySet<string>): number {
-  const graph = buildGraph(plan, existing);
+  return durationOf(plan, buildGraph(plan, existing), concurrency);
+}
+
+function durationOf(plan: PlanSpec, graph: PlanGraph, concurrency: number | undefined): number {
   return Math.round(estimateDuration(graph, weightOf(plan), concurrency ?? plan.steps.length) * 1_000);
 }
 
@@ -48,7 +52,7 @@ export function schedulePlan(plan: PlanSpec, options: ScheduleOptions): Schedule
     rankOf: (id) => rankById.get(id) ?? 0,
     ...(existing !== undefined && { existing }),
   });
-  return { steps, estimatedDurationMs: estimatedDurationMs(plan, concurrency, names) };
+  return { steps, estimatedDurationMs: durationOf(plan, graph, concurrency) };
 }
 
 const weightOf =
