@@ -180,6 +180,7 @@ create table baton.effect (
   late boolean not null default false,
   created_at timestamp with time zone not null,
   finished_at timestamp with time zone,
+  resolved boolean not null default false,
   constraint effect_pkey PRIMARY KEY (tenant_id, task_id, step_id, call_no),
   constraint effect_tenant_id_task_id_step_id_fkey FOREIGN KEY (tenant_id, task_id, step_id) REFERENCES baton.task_execution_step(tenant_id, task_id, step_id) ON DELETE CASCADE,
   constraint effect_end_has_result CHECK (((state = ANY (ARRAY['succeeded'::text, 'refused'::text])) = (result IS NOT NULL))),
@@ -388,6 +389,7 @@ create table baton.task_execution_step (
   created_at timestamp with time zone not null,
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
+  held boolean not null default false,
   constraint task_execution_step_pkey PRIMARY KEY (step_id, task_id, tenant_id),
   constraint task_execution_step_tenant_id_task_id_fkey FOREIGN KEY (tenant_id, task_id) REFERENCES baton.task_execution(tenant_id, task_id) ON DELETE CASCADE,
   constraint step_backoff_is_ready CHECK (((NOT backing_off) OR (state = 'ready'::text))),
@@ -537,7 +539,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
 --   returns text; sql immutable parallel safe; body sha256 acf276176f73efa09822586c5de6ce9f53d10cb47ae5e17b85b5442824f1c2b1
 -- function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
---   returns jsonb; plpgsql volatile; body sha256 b08bfad8598e6d78bc404bc5da4002d262e826f06c36e0c9d86c020d4a38da03
+--   returns jsonb; plpgsql volatile; body sha256 6dc7ddc8382903c2f20af5893a7f96c93974c11d714f5453f26d12cb7f2980e6
 -- function baton_v1.checkpoint_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql volatile; body sha256 90c5a3c416da61f8a11bd5eb9ac7f4d248cad809a6b6aeebd1dcb74ded2b8a54
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
@@ -569,9 +571,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.error_pattern(p_message text)
 --   returns text; sql immutable parallel safe; body sha256 9df64e0e4b6f8a43f52ad1bd63e72afd6e26fc463ee600375599ea1ac9673aaa
 -- function baton_v1.finish_effects(p_results jsonb)
---   returns jsonb; plpgsql volatile; body sha256 2d97bdce7d68c200ddd1d1c378b44dbca5ba051bbcd5d36fed10f48ae3d61148
+--   returns jsonb; plpgsql volatile; body sha256 d2dc637fb403312eeeff3e2a38edb42421d6fbd6d6bd329145cabd7fa6cf7792
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 2800bf3ab8285b7c985fed72a6f716487dda03774074b9d03214452243bf094d
+-- function baton_v1.is_in_doubt(p_key baton_v1.step_key)
+--   returns boolean; sql stable; body sha256 0ca8ceaea8951a099d2355c07da53eb4f5e9cdc2cae4b5426b3c5db6af208719
 -- function baton_v1.join_holds(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
 --   returns boolean; sql immutable parallel safe; body sha256 4c48c44aa380b503cd54f4474e84a8d54553bbe292dae34a303735fb9d7baf84
 -- function baton_v1.join_lost(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
@@ -579,7 +583,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.legal_task_move(p_from text, p_to text)
 --   returns text; plpgsql immutable parallel safe; body sha256 1539d58483fda445b6eebf2a75cb715df2ca605a736647c445d2fc3a2549dae0
 -- function baton_v1.outcome_drafts(p_ok baton_v1.settling[])
---   returns baton_v1.draft[]; sql immutable; body sha256 92b38d92abae57b9fa6f491413453c4216fc263ceedc7233fa89e1d1d7dfe036
+--   returns baton_v1.draft[]; sql immutable; body sha256 5c777a137f5ab65963441b21882f073c903f9736c33e0dd0e313d0e66199d9b1
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 ab678c087b8ebeca06c14e007dfc872aea5c778cbe87887df7a653369185e524
 -- function baton_v1.reap()
@@ -588,31 +592,39 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns integer; plpgsql volatile; body sha256 da27397289946c64cfddb01359fdb4bfbaa3469437ea88776ea5b6d21acbe811
 -- function baton_v1.release_steps(p_steps jsonb, p_reason text, p_now timestamp with time zone)
 --   returns integer; plpgsql volatile; body sha256 274f17d30d52912fe7c97fb6d2b530a1bdd94dbaed8473cea2623d3ab66638a3
+-- function baton_v1.reopen_answered(p_keys baton_v1.step_key[])
+--   returns void; plpgsql volatile; body sha256 448ca5007c9c6b528e177674c39529ab047b412be743dc32a1881da626712e9f
+-- function baton_v1.resolve_effect(p_key baton_v1.step_key, p_call integer, p_attempt integer, p_resolution jsonb, p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 306731fd347fdd1dc79da1103317dc3b812004c12bb697e443422d8789c58154
 -- function baton_v1.resolve_step(p_key baton_v1.step_key, p_attempt integer, p_resolution jsonb, p_content bytea, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 8f70ec936a36764f7ae1b799f1bf2445cb9d04106b610ba72075a06e276a7238
--- function baton_v1.restart_effect(p_key baton_v1.step_key, p_attempt integer, p_call integer, p_tool text, p_hash text)
---   returns jsonb; plpgsql volatile; body sha256 d4103f10b10ee97a3aee94105b5e720809c6510aef705a3306704708dd5cfb37
+--   returns jsonb; plpgsql volatile; body sha256 8b8764edd73210c960d47a3bbf592f36b7f2008a4ecd1ef2ea34c392eb6b6bd5
+-- function baton_v1.restart_effect(p_key baton_v1.step_key, p_call jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 b7556b9ff2b29539da8821e4726105699809899d198e91195c5dc8e6330beae1
+-- function baton_v1.resting_policy(p_on_exhausted text, p_held boolean)
+--   returns text; sql immutable parallel safe; body sha256 729be12a8740f8866e348d9495b87cfad528a1394e30a579f5150d3e7ce983e9
 -- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
 --   returns jsonb; plpgsql volatile; body sha256 5500fb61fd61e008ad028702a761c345a0ebff878e4a1d06f0b886cad4d14f80
 -- function baton_v1.retry_steps(p_keys baton_v1.step_key[], p_by text, p_reason text, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 0367271a4ce899992538e0572a27ee6d51a2c49756fe4c69e221b590b2ce31ce
+--   returns jsonb; plpgsql volatile; body sha256 8bfcc8b20d4748e29c4dd0905621891298621564088af9f137e1a42262f1bcb8
 -- function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text)
---   returns jsonb; plpgsql volatile; body sha256 27a177a9051270546eda818e0027d577293351d0f6aa3f3853485171c0afd807
+--   returns jsonb; plpgsql volatile; body sha256 38088caf766aab375fad5aaeef9c771b45d432d2288f7efeaa9b961340a5aa67
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 a708babfe60029fba01cf8049947841b8ff0d993557f71a9e4645a6fd5720c0d
+--   returns jsonb; plpgsql volatile; body sha256 e45ca324a69833edcf8a65538de0723d3f2a56fbbbbff829eb00bac7f564da46
 -- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled text[], OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile; body sha256 452cc976a9a40ab0c2415c866763c02785380200d0a4810edf6f59ae21e881df
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)
---   returns jsonb; plpgsql volatile; body sha256 6b9a09011a36236a81588752ca3300df679412fd6cece314f12aea43369e33f9
+--   returns jsonb; plpgsql volatile; body sha256 86673a66c0bdc0fd79fff2aa72cfb8188be65a0192d92759e960fc29f72fa2ef
 -- function baton_v1.step_added(p_step jsonb)
 --   returns jsonb; sql immutable parallel safe; body sha256 d0d074bd093b9869f008bf61de44bed34e22d485eb12975a071450a0419c33ff
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
 --   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)
 --   returns void; sql volatile; body sha256 69cd9a66dd9b2e72fe472a55ec8f1d83415764eddb3930f80242674309ffd6dd
+-- function baton_v1.write_effect_results(p_results jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 a3108825bd988eccdecc51b344b85117ea687510e4f51f8e52e1d804ef7cc779
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)
---   returns void; sql volatile; body sha256 78ed76826c20e0eaf879b464b13d898a91b1bfa8e25bec4e739879e551854069
+--   returns void; sql volatile; body sha256 733fd992cdffa752d69f4e085b5f2bed86ac030129941b259e91f375aed7472f

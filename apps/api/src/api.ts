@@ -18,6 +18,7 @@ import { chatCode } from "./chat/code.ts";
 import { uiStream } from "./chat/streams.ts";
 import { orchestrationCode } from "./orchestration/code.ts";
 import { deadLetterCode } from "./dead-letters/code.ts";
+import { effectCode } from "./effects/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
 import { errorAnswer, routesAsHono } from "./routing/routing.ts";
@@ -41,6 +42,7 @@ export function createApi(given: ApiDeps): Api {
     code: {
       ...taskCode(deps, creation, cursors),
       ...deadLetterCode(deps, cursors),
+      ...effectCode(deps, cursors),
       ...chatCode(deps, creation),
       ...orchestrationCode(deps, creation),
       ...serviceCode(deps),

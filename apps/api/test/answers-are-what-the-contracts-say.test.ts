@@ -217,6 +217,34 @@ describe("a task over HTTP", () => {
     expect((await ask("getTask", { params: { id } })).result).toEqual({ iso: "now" });
   });
 
+  it("shows its calls to the outside, and takes a person's word about one in doubt", async () => {
+    const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
+    const { ref, attemptNo } = await claim(at, id);
+    const call = { ref, attemptNo, callNo: 1, tool: "clock.now", effect: "write", argumentsJson: "{}" } as const;
+    await at.store.startEffect(call);
+    const error = { code: "effect-unknown", message: "?", causes: [] };
+    const outcome = { outcome: "held", error } as const;
+    await at.store.settleAttempt({ ref, attemptNo, outcome, traces: [], mayContinue: false });
+    expect(await ask("whyTask", { params: { id } })).toMatchObject({
+      state: "blocked",
+      waits: [{ on: "person", actions: ["resolve-call", "retry", "complete", "skip"] }],
+    });
+    const { stepId } = ref;
+    expect(await ask("listEffects", { params: { id } })).toMatchObject({
+      effects: [{ stepId, callNo: 1, state: "intent", inDoubt: true, arguments: {}, idempotencyKey: `${stepId}-1` }],
+    });
+    const body = { outcome: "succeeded", result: { iso: "then" }, attemptNo: 1, reason: "seen" };
+    expect(await ask("resolveEffect", { params: { id, stepId, callNo: "1" }, body })).toEqual({
+      taskId: id,
+      stepId,
+      callNo: 1,
+      state: "succeeded",
+      stepState: "ready",
+      taskState: "running",
+      changed: true,
+    });
+  });
+
   it("hands out its artifacts as downloads that no browser runs", async () => {
     const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
     const step = await claim(at, id);

@@ -6,6 +6,7 @@ import type {
   RouteOutput,
   Step,
   Task,
+  TaskEffect,
   Trace,
   TraceStreamEvent,
 } from "@baton/contracts";
@@ -13,7 +14,7 @@ import { chat, resumeChat } from "./chat.ts";
 import type { ChatAnswer, UiPart } from "./chat.ts";
 import { followTask } from "./follow.ts";
 import type { FollowOptions } from "./follow.ts";
-import { allDeadLetterGroups, allSteps, allTasks, allTraces } from "./pages.ts";
+import { allDeadLetterGroups, allEffects, allSteps, allTasks, allTraces } from "./pages.ts";
 import { request, send } from "./request.ts";
 import type { ClientOptions, RequestInput, RequestOptions } from "./request.ts";
 import { createTaskIn } from "./transaction.ts";
@@ -52,6 +53,14 @@ export interface BatonClient {
     body: Body<"resolveDeadLetter">,
     options?: RequestOptions,
   ): Promise<RouteOutput<"resolveDeadLetter">>;
+  /** A task's calls to the outside, in the order of its steps. */
+  effects(taskId: string, query?: Parameters<typeof allEffects>[2], signal?: AbortSignal): AsyncIterable<TaskEffect>;
+  /** Says what became of a call in doubt. */
+  resolveEffect(
+    call: Pick<TaskEffect, "stepId" | "callNo"> & { readonly taskId: string },
+    body: Body<"resolveEffect">,
+    options?: RequestOptions,
+  ): Promise<RouteOutput<"resolveEffect">>;
   downloadArtifact(taskId: string, artifactId: string): Promise<DownloadedArtifact>;
   chat(body: Body<"chat">, options?: RequestOptions): Promise<ChatAnswer>;
   resumeChat(threadId: string, signal?: AbortSignal): Promise<AsyncIterable<UiPart> | undefined>;
@@ -73,6 +82,9 @@ export function createClient(options: ClientOptions): BatonClient {
     getDeadLetter: (id, rest) => request(options, "getDeadLetter", { ...rest, params: { id } }),
     retryDeadLetters: (body, rest) => request(options, "retryDeadLetters", { ...rest, body }),
     resolveDeadLetter: (id, body, rest) => request(options, "resolveDeadLetter", { ...rest, params: { id }, body }),
+    effects: (taskId, query, signal) => allEffects(options, taskId, query, signal),
+    resolveEffect: ({ taskId, stepId, callNo }, body, rest) =>
+      request(options, "resolveEffect", { ...rest, params: { id: taskId, stepId, callNo }, body }),
     async downloadArtifact(id, artifactId) {
       const response = await send(options, "downloadArtifact", { params: { id, artifactId } });
       const mediaType = response.headers.get("content-type") ?? "application/octet-stream";

@@ -1,11 +1,11 @@
 /** Every row of a list, page by page. */
-import type { DeadLetterGroup, Step, Task, Trace } from "@baton/contracts";
+import type { DeadLetterGroup, Step, Task, TaskEffect, Trace } from "@baton/contracts";
 import { request } from "./request.ts";
 import type { ClientOptions, RequestInput } from "./request.ts";
 
 const pageSize = 200;
 
-type Query<Id extends "listTasks" | "listTaskSteps" | "listDeadLetters"> = Omit<
+type Query<Id extends "listTasks" | "listTaskSteps" | "listDeadLetters" | "listEffects"> = Omit<
   NonNullable<RequestInput<Id>["query"]>,
   "cursor" | "limit"
 >;
@@ -50,6 +50,24 @@ export async function* allDeadLetterGroups(
   do {
     const page = await request(options, "listDeadLetters", { query: { ...query, limit: pageSize, cursor }, signal });
     yield* page.groups;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+export async function* allEffects(
+  options: ClientOptions,
+  taskId: string,
+  query: Query<"listEffects"> = {},
+  signal?: AbortSignal,
+): AsyncGenerator<TaskEffect> {
+  let cursor: string | undefined;
+  do {
+    const page = await request(options, "listEffects", {
+      params: { id: taskId },
+      query: { ...query, limit: pageSize, cursor },
+      signal,
+    });
+    yield* page.effects;
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

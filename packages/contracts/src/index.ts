@@ -15,6 +15,7 @@ export type { Place } from "./wire/validation.ts";
 export type { Scope } from "./wire/scalars.ts";
 export { statusOfStep, statusOfTask } from "./wire/statuses.ts";
 export type { DeadLetter, DeadLetterDetails, DeadLetterGroup } from "./wire/dead-letter.ts";
+export type { TaskEffect } from "./wire/effect.ts";
 export type { Artifact, Step, Task } from "./wire/task.ts";
 export type { Trace, TraceStreamEvent } from "./wire/trace.ts";
 export type { ChatBody, Mention, Orchestration } from "./wire/chat.ts";

@@ -123,40 +123,56 @@ describe("a call that ends late", () => {
     const written: unknown[] = [];
     const finishEffect = (...call: unknown[]) => {
       written.push(call);
-      return fail ? Promise.reject(away()) : Promise.resolve({ late: true });
+      return fail ? Promise.reject(new Error("refused")) : Promise.resolve({ late: true });
     };
     return { written, late: createLateCalls({ finishEffect }, silent) };
   };
+  const call = (idempotencyKey: string, attemptNo = 1) => ({ idempotencyKey, ref, callNo: 1, attemptNo });
+  const ended = (idempotencyKey: string, attemptNo = 1) => ({ tool: "t", idempotencyKey, attemptNo });
 
   test("is recorded as the success or the refusal that it was", async () => {
     const { written, late } = ledger();
-    late.expect("s-1", ref, 1);
-    await late.arrived({ tool: "t", idempotencyKey: "s-1", output: { ok: true } });
-    late.expect("s-2", ref, 2);
-    await late.arrived({ tool: "t", idempotencyKey: "s-2", error: new BatonError("address-refused", "no") });
+    late.expect(call("s-1", 1));
+    late.expect(call("s-1", 2));
+    await late.arrived({ ...ended("s-1", 2), error: new BatonError("address-refused", "no") });
+    await late.arrived({ ...ended("s-1", 1), output: { ok: true } });
     expect(written).toEqual([
-      [ref, { callNo: 1, state: "succeeded", resultJson: '{"ok":true}' }],
-      [ref, { callNo: 2, state: "refused", resultJson: '{"code":"address-refused","message":"no"}' }],
+      [ref, { callNo: 1, attemptNo: 2, state: "refused", resultJson: '{"code":"address-refused","message":"no"}' }],
+      [ref, { callNo: 1, attemptNo: 1, state: "succeeded", resultJson: '{"ok":true}' }],
     ]);
   });
 
   test("stays unknown when its end says nothing, when nobody expects it, or when it was forgotten", async () => {
     const { written, late } = ledger();
-    late.expect("s-1", ref, 1);
-    await late.arrived({ tool: "t", idempotencyKey: "s-1", error: new Error("reset") });
-    await late.arrived({ tool: "t", idempotencyKey: "s-1", output: 1 });
-    late.expect("s-2", ref, 2);
-    late.forget("s-2");
-    await late.arrived({ tool: "t", idempotencyKey: "s-2", output: 1 });
+    late.expect(call("s-1"));
+    await late.arrived({ ...ended("s-1"), error: new Error("reset") });
+    await late.arrived({ ...ended("s-1"), output: 1 });
+    late.expect(call("s-2"));
+    late.forget("s-2", 1);
+    await late.arrived({ ...ended("s-2"), output: 1 });
     expect(written).toEqual([]);
+  });
+
+  test("is written when the store is back", async () => {
+    let away = 2;
+    const written: unknown[] = [];
+    const finishEffect = (...result: unknown[]) => {
+      if (away-- > 0) return Promise.reject(new BatonError("store-unavailable", "PostgreSQL is away"));
+      written.push(result);
+      return Promise.resolve({ late: true });
+    };
+    const late = createLateCalls({ finishEffect }, silent);
+    late.expect(call("s-1"));
+    await late.arrived({ ...ended("s-1"), output: 1 });
+    expect(written).toHaveLength(1);
   });
 
   test("makes room for newer ones, and never rejects", async () => {
     const { written, late } = ledger(true);
-    for (let no = 0; no <= 1_000; no++) late.expect(`k-${no}`, ref, no);
-    await late.arrived({ tool: "t", idempotencyKey: "k-0", output: 1 });
+    for (let no = 0; no <= 1_000; no++) late.expect(call(`k-${no}`));
+    await late.arrived({ ...ended("k-0"), output: 1 });
     expect(written).toEqual([]);
-    await late.arrived({ tool: "t", idempotencyKey: "k-1", output: 1 });
+    await late.arrived({ ...ended("k-1"), output: 1 });
     expect(written).toHaveLength(1);
   });
 });

@@ -5,13 +5,15 @@ import { describe, expect, test } from "vitest";
 import { failureOutcome } from "../src/attempt/outcome.ts";
 import { claimedStep } from "./step.ts";
 
+const settledAs = { retry: "retry-later", fail: "exhausted", hold: "held", aborted: "retry-later" } as const;
+
 describe("a failure", () => {
   test.each(Object.keys(errorCodes) as ErrorCode[])(
     "with code %s is retried, final or nobody's business, as core's table says",
     (code) => {
       const outcome = failureOutcome(claimedStep(), new BatonError(code, "no"), 0.5);
       if (code === "lease-lost") expect(outcome).toBeUndefined();
-      else expect(outcome?.outcome).toBe(outcomeOfCode[code] === "fail" ? "exhausted" : "retry-later");
+      else expect(outcome?.outcome).toBe(settledAs[outcomeOfCode[code]]);
     },
   );
 
@@ -31,6 +33,13 @@ describe("a failure", () => {
   test("is final once the attempts are used up", () => {
     const step = claimedStep({ failureCount: 3 });
     expect(failureOutcome(step, new Error("no"), 0)).toMatchObject({ outcome: "exhausted" });
+  });
+
+  test("that leaves a call in doubt is held, or tried again while the tool can be asked", () => {
+    const error = new BatonError("effect-unknown", "?", { details: { askAgain: true } });
+    expect(failureOutcome(claimedStep(), error, 0)).toMatchObject({ outcome: "retry-later" });
+    expect(failureOutcome(claimedStep({ failureCount: 3 }), error, 0)).toMatchObject({ outcome: "held" });
+    expect(failureOutcome(claimedStep(), new BatonError("effect-unknown", "?"), 0)).toMatchObject({ outcome: "held" });
   });
 
   test("waits at least as long as the callee asks", () => {

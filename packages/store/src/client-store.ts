@@ -111,6 +111,8 @@ export interface Wait {
   readonly movedBy: string;
   /** The kind of the step, where it is a dead letter itself. */
   readonly deadLetterKind?: StepKind | undefined;
+  /** A call of the dead letter is in doubt. */
+  readonly inDoubt?: boolean | undefined;
 }
 
 export interface CheckpointRow {
@@ -193,6 +195,8 @@ export interface DeadLetterRow {
   readonly crashCount: number;
   readonly failedAt: number;
   readonly failedAtMicros: number;
+  /** A call of it is in doubt. */
+  readonly inDoubt: boolean;
   readonly groupId: string;
   readonly goal: string;
   readonly taskState: TaskState;
@@ -222,9 +226,46 @@ export interface EffectRow {
   readonly idempotencyKey: string;
   readonly state: "intent" | "succeeded" | "refused" | "unknown";
   readonly result: unknown;
+  /** The result came when its attempt was over. */
   readonly late: boolean;
+  /** A person said what became of it. */
+  readonly resolved: boolean;
   readonly createdAt: number;
   readonly finishedAt: number | undefined;
+}
+
+export interface TaskEffectRow extends EffectRow {
+  readonly stepId: string;
+  readonly stepKey: string;
+  readonly stepPosition: number;
+  readonly stepState: StepState;
+}
+
+export interface EffectsQuery {
+  readonly state?: EffectRow["state"] | undefined;
+  /** The last call of the page before. */
+  readonly after?: Pick<TaskEffectRow, "stepPosition" | "callNo"> | undefined;
+  readonly limit: number;
+}
+
+/** What a person says about a call in doubt; `attemptNo` is the attempt that made it, as the person saw it. */
+export type EffectWord = {
+  readonly attemptNo: number;
+  readonly by?: string | undefined;
+  readonly reason?: string | undefined;
+} & (
+  | {
+      readonly outcome: "succeeded";
+      /** At most 32 MB. */
+      readonly resultJson: string;
+    }
+  | { readonly outcome: "not-done" }
+);
+
+export interface EffectAnswer extends StepAnswer {
+  readonly effectState: EffectRow["state"];
+  /** Of the call as it stands now. */
+  readonly attemptNo: number;
 }
 
 export interface FailedStep {
@@ -318,6 +359,11 @@ export interface ClientStore {
     why: { readonly by?: string | undefined; readonly reason?: string | undefined },
   ): Promise<{ readonly retriedSteps: number; readonly retriedTasks: number }>;
   resolveStep(ref: StepRef, resolution: StepResolution): Promise<StepAnswer | undefined>;
+
+  /** Calls to the outside, in the order of the steps. */
+  listEffects(ref: TaskRef, query: EffectsQuery): Promise<readonly TaskEffectRow[]>;
+  /** Ends the doubt about a call; its failed step goes on by itself. */
+  resolveEffect(ref: StepRef, callNo: number, word: EffectWord): Promise<EffectAnswer | undefined>;
 
   listCheckpoints(ref: TaskRef): Promise<readonly CheckpointRow[]>;
   /** The context as it was: outputs of every step settled at the checkpoint. */

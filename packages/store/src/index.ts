@@ -12,6 +12,7 @@ export type {
   DeadLetterPosition,
   DeadLetterRow,
   DeadLetterSelection,
+  EffectAnswer,
   EffectRow,
   FailedStep,
   IdempotencyRef,
@@ -22,6 +23,7 @@ export type {
   StepRow,
   StepsQuery,
   StoredAnswer,
+  TaskEffectRow,
   TaskRow,
   Wait,
 } from "./client-store.ts";

@@ -27,6 +27,7 @@ import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
 import { deadLetterVerbs } from "./dead-letters/verbs.ts";
+import { listEffects, resolveEffect } from "./effects/calls.ts";
 import { createEffects } from "./effects/effects.ts";
 import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency/idempotency.ts";
 import { installationSecret } from "./installation/installation-secret.ts";
@@ -200,6 +201,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     retryTask: (ref, by) => ofTask(ref, (db) => retryTask(db, ref, by)),
     whyTask: async (ref) => (await ofTask(ref, (db) => whyTask(db, ref))) ?? [],
     ...deadLetterVerbs(connections, room, handOver),
+    listEffects: async (ref, query) => (await ofTask(ref, (db) => listEffects(db, ref, query))) ?? [],
+    resolveEffect: async (ref, callNo, word) => {
+      if (!isUuid(ref.stepId)) return undefined;
+      const resolved = await ofTask(ref, (db) => resolveEffect(db, ref, callNo, word, room()));
+      if (resolved === undefined) return undefined;
+      const { wakeUps, ...answer } = resolved;
+      handOver(wakeUps);
+      return answer;
+    },
     listCheckpoints: async (ref) => (await ofTask(ref, (db) => listCheckpoints(db, ref))) ?? [],
     checkpointContext: async (ref, checkpointId) =>
       isUuid(checkpointId) ? ofTask(ref, (db) => checkpointContext(db, ref, checkpointId)) : undefined,

@@ -327,7 +327,9 @@ describe("the effect ledger", () => {
       earlierUnknown: false,
     });
     if (finish !== undefined)
-      expect(await store.finishEffect(first.ref, { callNo: 1, state: finish, resultJson: '{"paid":1}' })).toEqual({
+      expect(
+        await store.finishEffect(first.ref, { callNo: 1, attemptNo: 1, state: finish, resultJson: '{"paid":1}' }),
+      ).toEqual({
         late: false,
       });
     await store.settleAttempt(settlementOf(first, { outcome: "released", reason: "test" }));
@@ -354,10 +356,14 @@ describe("the effect ledger", () => {
   it("accepts a late result once, whoever holds the lease", async () => {
     const { store } = bench;
     const { first } = await again("write");
-    expect(await store.finishEffect(first.ref, { callNo: 1, state: "succeeded", resultJson: "1" })).toEqual({
+    expect(
+      await store.finishEffect(first.ref, { callNo: 1, attemptNo: 1, state: "succeeded", resultJson: "1" }),
+    ).toEqual({
       late: true,
     });
-    expect(await store.finishEffect(first.ref, { callNo: 1, state: "succeeded", resultJson: "2" })).toEqual({
+    expect(
+      await store.finishEffect(first.ref, { callNo: 1, attemptNo: 1, state: "succeeded", resultJson: "2" }),
+    ).toEqual({
       late: true,
     });
     const { rows } = await bench.admin.query("select result from baton.effect where step_id = $1", [first.ref.stepId]);

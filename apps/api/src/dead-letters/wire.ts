@@ -5,18 +5,24 @@ import { resolutionsOf } from "@baton/core/lifecycle";
 import type { StepKind } from "@baton/core/lifecycle";
 import type { StepError } from "@baton/core/ports";
 import type { ShownConfig } from "@baton/executor";
-import type { DeadLetterGroupRow, DeadLetterRow, EffectRow, FailedStep } from "@baton/store";
+import type { DeadLetterGroupRow, DeadLetterRow, FailedStep } from "@baton/store";
+import { effectToWire } from "../effects/wire.ts";
 import { iso, present } from "../tasks/wire.ts";
 
 const errorToWire = ({ code, message, causes }: StepError) => ({ code, message, causes: [...causes] });
 
 const actionOf = { completed: "complete", skipped: "skip" } as const;
 
-export function actionsOf(kind: StepKind): DeadLetter["actions"] {
-  return ["retry", ...resolutionsOf(kind).map((state) => actionOf[state])];
+/** While a call is in doubt a retry only asks the tool after it, so the word about the call stands first. */
+export function actionsOf(kind: StepKind, inDoubt = false): DeadLetter["actions"] {
+  return [
+    ...(inDoubt ? (["resolve-call"] as const) : []),
+    "retry",
+    ...resolutionsOf(kind).map((state) => actionOf[state]),
+  ];
 }
 
-export function letterToWire(row: DeadLetterRow): DeadLetter {
+function letterToWire(row: DeadLetterRow): DeadLetter {
   const { key, kind, type, tool } = row;
   return {
     id: row.stepId,
@@ -28,7 +34,7 @@ export function letterToWire(row: DeadLetterRow): DeadLetter {
     failureCount: row.failureCount,
     crashCount: row.crashCount,
     onExhausted: row.onExhausted,
-    actions: actionsOf(row.kind),
+    actions: actionsOf(row.kind, row.inDoubt),
   };
 }
 
@@ -56,15 +62,6 @@ export function detailsToWire({ letter, step, history, effects }: FailedStep, sh
     unevaluated: [...shown.unevaluated],
     effects: effects.map(effectToWire),
     ...present({ item: step.item === undefined ? undefined : { ...step.item } }),
-  };
-}
-
-function effectToWire(row: EffectRow): DeadLetterDetails["effects"][number] {
-  const { callNo, attemptNo, tool, effect, idempotencyKey, state, late } = row;
-  return {
-    ...{ callNo, attemptNo, tool, effect, arguments: row.arguments, idempotencyKey, state, late },
-    createdAt: iso(row.createdAt),
-    ...present({ result: row.result, finishedAt: row.finishedAt === undefined ? undefined : iso(row.finishedAt) }),
   };
 }
 

@@ -43,6 +43,12 @@ const words: Words = {
     `${model.provider}/${model.model} for ${purpose} in ${Math.round(durationMs)} ms`,
   "tool-called": ({ tool, durationMs, replayed }) =>
     `${tool} in ${Math.round(durationMs)} ms${replayed ? " (replayed)" : ""}`,
+  "effect-unknown": ({ tool, message }) => `It is not known whether the call of ${tool} took place: ${message}`,
+  "effect-reconciled": ({ tool, outcome }) => `Asked after its call in doubt, ${tool} says: ${outcome}`,
+  "effect-repeated": ({ tool, idempotencyKey }) => `${tool} is called again under the key ${idempotencyKey}`,
+  "effect-late": ({ tool, state }) => `A result of ${tool} came late: ${state}`,
+  "effect-resolved": ({ tool, outcome, by: who, reason }) =>
+    `The call of ${tool} ${outcome === "succeeded" ? "took place" : "did not take place"}, said${by(who ?? "a person")}${because(reason)}`,
   "artifact-saved": ({ name, sizeBytes }) => `Artifact ${name} (${plural(sizeBytes, "byte")})`,
   "checkpoint-saved": ({ stepCount }) => `Checkpoint over ${plural(stepCount, "step")}`,
   "note": ({ message }) => message,

@@ -188,7 +188,7 @@ export function taskCode(
     async whyTask({ principal, params }) {
       const task = await taskOf(deps, principal, params.id);
       const waits = (await store.whyTask(refOf(principal, params.id))).map(
-        ({ on, since, detail, movedBy, stepId, stepKey, deadLetterKind }) => ({
+        ({ on, since, detail, movedBy, stepId, stepKey, deadLetterKind, inDoubt }) => ({
           on,
           since: iso(since),
           detail,
@@ -196,7 +196,7 @@ export function taskCode(
           ...present({
             stepId,
             stepKey,
-            actions: deadLetterKind === undefined ? undefined : actionsOf(deadLetterKind),
+            actions: deadLetterKind === undefined ? undefined : actionsOf(deadLetterKind, inDoubt),
           }),
         }),
       );

@@ -126,11 +126,17 @@ export function letterLines(letter: DeadLetterDetails, console: Pick<Console, "c
 /** The exact commands for what can be done with a dead letter; broken as a shell reads them, to fit a terminal. */
 export function commandsOf(id: string, actions: DeadLetter["actions"], indent: string): string[] {
   const commands = {
-    retry: `dead-letters retry ${id}`,
-    complete: `resolve ${id} \\\n    --output '<json>' --reason '<why>'`,
-    skip: `resolve ${id} \\\n    --skip --reason '<why>'`,
+    "resolve-call": [
+      `resolve ${id} \\\n    --happened '<json>' --reason '<why>'`,
+      `resolve ${id} \\\n    --did-not-happen --reason '<why>'`,
+    ],
+    "retry": [`dead-letters retry ${id}`],
+    "complete": [`resolve ${id} \\\n    --output '<json>' --reason '<why>'`],
+    "skip": [`resolve ${id} \\\n    --skip --reason '<why>'`],
   };
-  return actions.map((action) => indent + call(commands[action]).replaceAll("\n", `\n${indent}`));
+  return actions
+    .flatMap((action) => commands[action])
+    .map((line) => indent + call(line).replaceAll("\n", `\n${indent}`));
 }
 
 function errorLines({ causes, code, message }: DeadLetter["error"], columns: number): string[] {

@@ -3,6 +3,7 @@ import { modelRef, planSpec, stepSpec } from "@baton/core/plan";
 import { z } from "zod";
 import * as chat from "../wire/chat.ts";
 import * as letter from "../wire/dead-letter.ts";
+import * as effect from "../wire/effect.ts";
 import { problem } from "../wire/problem.ts";
 import * as service from "../wire/service.ts";
 import * as task from "../wire/task.ts";
@@ -45,6 +46,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   DeadLetter: letter.deadLetter,
   DeadLetterDetails: letter.deadLetterDetails,
   DeadLetterPage: letter.deadLetterPage,
+  TaskEffect: effect.taskEffect,
   DeadLettersRetried: letter.lettersRetried,
   DeadLetterAnswer: letter.letterAnswer,
   EscalatedReply: chat.escalatedReply,

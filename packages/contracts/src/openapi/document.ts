@@ -125,6 +125,7 @@ export function openApiDocument(version: string): JsonSchema {
     security: [{ bearer: [] }, { apiKey: [] }],
     tags: [
       { name: "tasks", description: "Durable work: start, follow, steer." },
+      { name: "effects", description: "Calls to the outside: what was asked, what came of it, and what is in doubt." },
       { name: "dead-letters", description: "Steps that are out of attempts: why, and what can be done." },
       { name: "chat", description: "Messages that are answered at once or become tasks." },
       { name: "catalogues", description: "What plans may use." },

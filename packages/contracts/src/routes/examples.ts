@@ -121,7 +121,7 @@ const deadLetter = {
   failureCount: 3,
   crashCount: 0,
   onExhausted: "fail",
-  actions: ["retry", "complete", "skip"],
+  actions: ["resolve-call", "retry", "complete", "skip"],
 };
 export const deadLetters = {
   total: 1,
@@ -157,10 +157,30 @@ export const deadLetterDetails = {
       idempotencyKey: `${stepId}-1`,
       state: "unknown",
       late: false,
+      resolved: false,
       createdAt: at,
       finishedAt: at,
     },
   ],
+};
+export const effects = {
+  effects: deadLetterDetails.effects.map((call) => ({
+    ...call,
+    stepId,
+    stepKey: "send",
+    stepState: "failed",
+    inDoubt: true,
+  })),
+  nextCursor: null,
+};
+export const effectAnswer = {
+  taskId,
+  stepId,
+  callNo: 1,
+  state: "succeeded",
+  stepState: "ready",
+  taskState: "running",
+  changed: true,
 };
 export const letterAnswer = { id: stepId, taskId, state: "completed", taskState: "completed", changed: true };
 

@@ -16,7 +16,7 @@ export interface RouteShape {
   readonly method: "GET" | "POST" | "DELETE";
   /** OpenAPI template: `/api/v1/tasks/{id}`. */
   readonly path: string;
-  readonly tag: "tasks" | "dead-letters" | "chat" | "catalogues" | "keys" | "service";
+  readonly tag: "tasks" | "dead-letters" | "effects" | "chat" | "catalogues" | "keys" | "service";
   readonly summary: string;
   /** The scope a key needs; `none` = no key at all. */
   readonly scope: Scope | "none";

@@ -10,14 +10,18 @@
 import type { z } from "zod";
 import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { effectRoutes } from "./effects.ts";
 import { serviceRoutes } from "./service.ts";
 import type { RouteShape } from "./shape.ts";
 import { taskRoutes } from "./tasks.ts";
 
-export const routes = { ...taskRoutes, ...deadLetterRoutes, ...chatRoutes, ...serviceRoutes } satisfies Record<
-  string,
-  RouteShape
->;
+export const routes = {
+  ...taskRoutes,
+  ...deadLetterRoutes,
+  ...effectRoutes,
+  ...chatRoutes,
+  ...serviceRoutes,
+} satisfies Record<string, RouteShape>;
 export type Routes = typeof routes;
 export type OperationId = keyof Routes;
 

@@ -1,7 +1,8 @@
 /** Dead letters: steps that are out of attempts, and what a person does with them. */
 import { stepKinds } from "@baton/core/lifecycle";
-import { stepTypes, toolEffects } from "@baton/core/ports";
+import { stepTypes } from "@baton/core/ports";
 import { z } from "zod";
+import { effectCall } from "./effect.ts";
 import { count, cursor, json, nextCursor, pageLimit, timestamp, uuid } from "./scalars.ts";
 import { deadLetterAction, stepError, stepState, taskState } from "./task.ts";
 
@@ -39,20 +40,6 @@ const attempt = z.strictObject({
   error: stepError.optional(),
 });
 
-const effectCall = z.strictObject({
-  callNo: count,
-  attemptNo: count,
-  tool: z.string(),
-  effect: z.enum(toolEffects),
-  arguments: json,
-  idempotencyKey: z.string(),
-  state: z.enum(["intent", "succeeded", "refused", "unknown"]),
-  result: json.optional(),
-  late: z.boolean().meta({ description: "The result came when its attempt was over." }),
-  createdAt: timestamp,
-  finishedAt: timestamp.optional(),
-});
-
 export const deadLetterDetails = deadLetter.extend({
   attempts: z.array(attempt).meta({ description: "Oldest first; the newest 100 or more." }),
   config: z.record(z.string(), json).meta({
@@ -88,7 +75,10 @@ export type DeadLetterGroup = z.infer<typeof deadLetterGroup>;
 export const listDeadLettersQuery = z.strictObject({
   code: errorCode.optional(),
   taskId: uuid.optional(),
-  since: z.iso.datetime({ offset: true, error: "a time like 2026-11-20T12:00:00Z" }).optional().meta({ description: "Failed then or later; RFC 3339." }),
+  since: z.iso
+    .datetime({ offset: true, error: "a time like 2026-11-20T12:00:00Z" })
+    .optional()
+    .meta({ description: "Failed then or later; RFC 3339." }),
   group: groupId.optional().meta({ description: "One group; `limit` and `cursor` page through its letters." }),
   limit: pageLimit.meta({ description: "Groups of the page, or letters when `group` is given." }),
   cursor,

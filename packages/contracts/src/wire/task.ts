@@ -118,9 +118,10 @@ export const listStepsQuery = z.strictObject({
 });
 export const stepPage = z.strictObject({ steps: z.array(step), nextCursor });
 
-export const deadLetterAction = z
-  .enum(["retry", "complete", "skip"])
-  .meta({ description: "`complete` = resolve with an output, `skip` = resolve without one." });
+export const deadLetterAction = z.enum(["resolve-call", "retry", "complete", "skip"]).meta({
+  description:
+    "`resolve-call` = say what became of its call in doubt, `complete` = resolve with an output, `skip` = resolve without one.",
+});
 
 const wait = z.strictObject({
   on: z.string(),

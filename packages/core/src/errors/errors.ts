@@ -41,10 +41,13 @@ export class BatonError extends Error {
 /** Steering: the step can never succeed; no further attempt is made. */
 export class TerminalError extends Error {
   readonly code: string;
-  constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
+  /** False: the callee refused and did nothing, so that a person may let the call be made again. */
+  readonly sent: boolean | undefined;
+  constructor(message: string, options: { code?: string; sent?: boolean; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "TerminalError";
     this.code = options.code ?? "terminal";
+    this.sent = options.sent;
   }
 }
 

@@ -17,6 +17,7 @@ const error = z.object({
   causes: z.array(z.object({ code: z.string().optional(), name: z.string(), message: z.string() })).optional(),
 });
 const model = z.object({ provider: z.string(), model: z.string() });
+const effectCall = { callNo: z.number(), tool: z.string(), effect: z.string(), idempotencyKey: z.string() };
 
 export const addedStep = z.object({
   stepId: id,
@@ -51,7 +52,13 @@ export const catalogue = z.discriminatedUnion("type", [
     blobId: id.optional(),
   }),
   event("step-retry-scheduled", { error, delayMs: z.number(), failureCount: z.number() }),
-  event("step-failed", { error, failureCount: z.number(), crashCount: z.number() }),
+  event("step-failed", {
+    error,
+    failureCount: z.number(),
+    crashCount: z.number(),
+    /** A person has to decide, whatever the step's policy is. */
+    held: z.boolean().optional(),
+  }),
   event("step-released", { reason: z.string() }),
   event("step-crashed", { sessionId: id, crashCount: z.number(), error: error.optional() }),
   event("step-expanded", { itemCount: z.number(), concurrency: z.number() }),
@@ -107,6 +114,17 @@ export const catalogue = z.discriminatedUnion("type", [
     durationMs: z.number(),
   }),
   event("tool-called", { tool: z.string(), effect: z.string(), durationMs: z.number(), replayed: z.boolean() }),
+  // A call in doubt: what it is, what is known later, and who said so.
+  event("effect-unknown", { ...effectCall, message: z.string() }),
+  event("effect-reconciled", { ...effectCall, outcome: z.enum(["done", "not-done", "unknown"]) }),
+  event("effect-repeated", effectCall),
+  event("effect-late", { ...effectCall, state: z.enum(["succeeded", "refused"]) }),
+  event("effect-resolved", {
+    ...effectCall,
+    outcome: z.enum(["succeeded", "not-done"]),
+    by: z.string().optional(),
+    reason: z.string().optional(),
+  }),
   event("artifact-saved", { artifactId: id, name: z.string(), mediaType: z.string(), sizeBytes: z.number() }),
   event("checkpoint-saved", { checkpointId: id, stepCount: z.number() }),
   event("note", { message: z.string() }),

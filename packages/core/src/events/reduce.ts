@@ -134,6 +134,7 @@ function moveStep(replay: Replay, step: GraphStep, attemptNo: number, { type, da
       graph.move(step, data.crashCount > step.crashCount ? "crash" : "exhaust", "failed");
       step.failureCount = data.failureCount;
       step.crashCount = data.crashCount;
+      step.held = data.held === true;
       break;
     case "step-released":
       graph.move(step, "release", "ready");
@@ -166,7 +167,8 @@ function moveStep(replay: Replay, step: GraphStep, attemptNo: number, { type, da
 
 /** Whether a ready step is dispatched or backing off is not in the log. */
 function bucketIn(step: GraphStep): Bucket {
-  return bucketOf({ ...step, dispatched: false, backingOff: false });
+  const onExhausted = step.held ? "hold" : step.onExhausted;
+  return bucketOf({ ...step, onExhausted, dispatched: false, backingOff: false });
 }
 
 function countersOf({ graph, claimedCount }: Replay): ReducedCounters {

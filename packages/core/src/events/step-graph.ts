@@ -23,6 +23,8 @@ export interface GraphStep {
   attemptNo: number;
   failureCount: number;
   crashCount: number;
+  /** It failed for a person to decide, whatever its policy is. */
+  held: boolean;
   join: "all" | number;
   /** Verdict by the step the edge comes from, and how many have each. */
   edges: Map<string, EdgeVerdict>;
@@ -70,6 +72,7 @@ export class StepGraph {
       attemptNo: 0,
       failureCount: 0,
       crashCount: 0,
+      held: false,
       join: added.join,
       edges,
       verdicts: countVerdicts(edges),

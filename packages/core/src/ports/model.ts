@@ -22,6 +22,8 @@ export interface ToolSummary {
   readonly inputSchema: Readonly<Record<string, unknown>>;
   readonly outputSchema?: Readonly<Record<string, unknown>>;
   readonly effect: "read" | "idempotent" | "write" | "irreversible";
+  /** True when the tool can say what became of a call in doubt. */
+  readonly reconciles?: boolean;
 }
 
 /**

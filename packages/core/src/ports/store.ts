@@ -136,6 +136,8 @@ export type Outcome =
     }
   | { readonly outcome: "retry-later"; readonly error: StepError; readonly delayMs: number }
   | { readonly outcome: "exhausted"; readonly error: StepError }
+  /** A person has to decide, whatever the step's policy is; the rest of the task goes on. */
+  | { readonly outcome: "held"; readonly error: StepError }
   | { readonly outcome: "released"; readonly reason: string }
   /** A map: its items become steps; it waits for them. */
   | { readonly outcome: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
@@ -216,11 +218,15 @@ export interface EffectIntent {
   readonly tool: string;
   readonly effect: ToolEffect;
   readonly argumentsJson: string;
+  /** The tool has said that the call in doubt did not take place. */
+  readonly knownNotDone?: boolean;
 }
 
 /** What is known of a call after it. */
 export interface EffectResult {
   readonly callNo: number;
+  /** The attempt that made the call or asked after it: a refusal counts only for this one, a success for all. */
+  readonly attemptNo: number;
   readonly state: "succeeded" | "refused" | "unknown";
   readonly resultJson: string;
 }
@@ -259,7 +265,10 @@ export interface EngineStore {
     artifactId: string,
   ): Promise<{ readonly ref: ArtifactRef; readonly content: Uint8Array } | undefined>;
   startEffect(intent: EffectIntent): Promise<EffectStart>;
-  /** Accepted from a zombie too (first wins); `late` says that the attempt no longer holds its lease. */
+  /**
+   * Accepted from a zombie too (the first success wins); `late` says that the attempt no longer held its lease. A late
+   * result that a held step waits for lets it go on.
+   */
   finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
 }
 

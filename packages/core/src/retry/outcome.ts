@@ -1,13 +1,14 @@
 import type { ErrorCode } from "../errors/codes.ts";
 
 /** What an error means for the attempt that met it. */
-export const errorOutcomes = ["retry", "fail", "suspend", "aborted"] as const;
+export const errorOutcomes = ["retry", "fail", "hold", "suspend", "aborted"] as const;
 export type ErrorOutcome = (typeof errorOutcomes)[number];
 
 /**
  * Every system code with what it means for the attempt.
  *
- * `retry`: the same input may succeed later. `fail`: it cannot, or repeating could repeat an effect.
+ * `retry`: the same input may succeed later. `fail`: it cannot. `hold`: repeating could repeat an effect, so a person
+ * decides, whatever the step's policy is.
  * `aborted`: somebody else has decided about the attempt already; it settles nothing and counts nothing.
  */
 export const outcomeOfCode = {
@@ -51,8 +52,8 @@ export const outcomeOfCode = {
   "tool-output-invalid": "fail",
   "path-outside-workspace": "fail",
   "address-refused": "fail",
-  "effect-mismatch": "fail",
-  "effect-unknown": "fail",
+  "effect-mismatch": "hold",
+  "effect-unknown": "hold",
   "lease-lost": "aborted",
   "worker-crash": "retry",
   "worker-disabled": "retry",

@@ -22,15 +22,23 @@ export function failureOutcome(step: ClaimedStep, error: unknown, random01: numb
   if (found.code === "lease-lost") return undefined;
   const stepError = stepErrorOf(found);
   // An abort that this process did not ask for (a library's own controller) is a failure like any other.
-  const judged = found.outcome === "aborted" ? { ...found, outcome: "retry" as const } : found;
+  const mayRetry = found.outcome === "aborted" || asksAgain(error);
+  const judged = mayRetry ? { ...found, outcome: "retry" as const } : found;
   const policy = resolveRetryPolicy(step.task.settings.retry, step.retry);
   const failureCount = step.failureCount + 1;
-  if (!shouldRetry(judged, policy, failureCount)) return { outcome: "exhausted", error: stepError };
+  if (!shouldRetry(judged, policy, failureCount)) {
+    return { outcome: found.outcome === "hold" ? "held" : "exhausted", error: stepError };
+  }
   return {
     outcome: "retry-later",
     error: stepError,
     delayMs: nextDelayMs(policy, failureCount, random01, found.retryAfterMs),
   };
+}
+
+/** A further attempt makes no call again, it asks the tool after the one in doubt. */
+function asksAgain(error: unknown): boolean {
+  return error instanceof BatonError && error.code === "effect-unknown" && error.details["askAgain"] === true;
 }
 
 function stepErrorOf({ outcome, code, message, causeChain }: ErrorClassification): StepError {

@@ -3,7 +3,9 @@
  *
  * 1. What a performer returned counts, also when it was told to stop meanwhile; only a lost session's does not.
  * 2. A performer that ignores its signal is abandoned: the attempt settles, the slot stays taken until `ended`.
+ * 3. At the deadline the deadline is the failure, unless a call to the outside is in doubt: that weighs more.
  */
+import { BatonError } from "@baton/core";
 import type { Performed, PerformContext, Performer } from "@baton/core/ports";
 import type { AttemptEnd } from "../attempt/outcome.ts";
 import type { RunningAttempt } from "../attempt/running.ts";
@@ -36,7 +38,10 @@ export async function performAttempt(
   }
   if (attempt.stopReason === "session-lost") return { end: { end: "lost" }, ended };
   if ("performed" in first) return { end: { end: "performed", performed: first.performed }, ended };
-  if (attempt.stopReason !== undefined) return { end: endOfStop(attempt), ended };
+  const leavesDoubt = first.error instanceof BatonError && first.error.code === "effect-unknown";
+  if (attempt.stopReason !== undefined && !(attempt.stopReason === "deadline" && leavesDoubt)) {
+    return { end: endOfStop(attempt), ended };
+  }
   return { end: { end: "failed", error: first.error }, ended };
 }
 

@@ -38,10 +38,14 @@ begin
 
   with reopened as (
     update baton.task_execution_step s set
-      state = 'ready', failure_count = 0, crash_count = 0, available_at = v_now, finished_at = null
-    from (select distinct tenant_id, task_id, step_id from unnest(p_keys)) k
+      state = 'ready', failure_count = 0, crash_count = 0, held = false, available_at = v_now, finished_at = null
+    from (
+      select distinct k.tenant_id, k.task_id, k.step_id, f.held from unnest(p_keys) k
+      cross join lateral (
+        select held from baton.task_execution_step f
+        where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) f) k
     where s.tenant_id = k.tenant_id and s.task_id = k.task_id and s.step_id = k.step_id and s.state = 'failed'
-    returning s.tenant_id, s.task_id, s.step_id, s.kind, s.on_exhausted
+    returning s.tenant_id, s.task_id, s.step_id, s.kind, baton_v1.resting_policy(s.on_exhausted, k.held) as on_exhausted
   )
   select jsonb_agg(jsonb_build_object('n', tenant_id, 't', task_id, 's', step_id,
     'b', baton_v1.bucket(kind, 'failed', false, false, on_exhausted), 'o', baton_v1.bucket(kind, 'ready', false, false, on_exhausted)))
@@ -142,7 +146,7 @@ begin
     'tenant_id', p_key.tenant_id, 'task_id', p_key.task_id, 'step_id', p_key.step_id, 'attempt_no', p_attempt, 'outcome', 'completed',
     'output', p_resolution->'output', 'kind', v_step.kind, 'pool', v_step.pool));
 
-  v_moves := array[row(p_key.tenant_id, p_key.task_id, baton_v1.bucket(v_step.kind, 'failed', false, false, v_step.on_exhausted),
+  v_moves := array[row(p_key.tenant_id, p_key.task_id, baton_v1.bucket(v_step.kind, 'failed', false, false, baton_v1.resting_policy(v_step.on_exhausted, v_step.held)),
                        baton_v1.bucket(v_step.kind, v_state, false, false, v_step.on_exhausted), 1)::baton_v1.move];
   v_drafts := array[row(p_key.tenant_id, p_key.task_id, p_key.step_id, null, 'step-resolved', jsonb_strip_nulls(jsonb_build_object(
     'state', v_state, 'by', p_resolution->'by', 'reason', p_resolution->'reason', 'deadEdges', to_jsonb(v_dead),

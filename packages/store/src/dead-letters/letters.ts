@@ -11,10 +11,10 @@ import type {
   DeadLetterPosition,
   DeadLetterRow,
   DeadLetterSelection,
-  EffectRow,
   FailedStep,
 } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { listStepEffects } from "../effects/calls.ts";
 import { claimFromWire, type WireClaim } from "../steps/wire.ts";
 import { defined } from "../tasks/rows.ts";
 
@@ -26,8 +26,9 @@ const patternOf = sql`baton_v1.error_pattern(s.error->>'message')`;
 const groupOf = sql`baton_v1.dead_letter_group(s.error->>'code', ${patternOf}, s.type, ${toolOf})`;
 
 const letterColumns = sql`s.task_id as "taskId", s.step_id as "stepId", s.key, s.kind, s.type, ${toolOf} as tool, s.state,
-  s.error, s.on_exhausted as "onExhausted", s.attempt_no as "attemptNo", s.failure_count as "failureCount", s.crash_count as "crashCount",
+  s.error, baton_v1.resting_policy(s.on_exhausted, s.held) as "onExhausted", s.attempt_no as "attemptNo", s.failure_count as "failureCount", s.crash_count as "crashCount",
   (extract(epoch from s.finished_at) * 1000)::float8 as "failedAt", ${failedAt}::float8 as "failedAtMicros",
+  baton_v1.is_in_doubt(row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key) as "inDoubt",
   ${groupOf} as "groupId", t.goal, t.state as "taskState"`;
 
 /** The rows of a selection; the step stands under the name `s`. */
@@ -145,12 +146,6 @@ export async function readFailedStep(db: Database, tenantId: string, stepId: str
               order by no desc limit 400) newest
         order by no`,
   );
-  const effects = await rowsOf<EffectRow>(
-    db,
-    sql`select call_no as "callNo", attempt_no as "attemptNo", tool, effect, arguments, idempotency_key as "idempotencyKey", state, result, late,
-          (extract(epoch from created_at) * 1000)::float8 as "createdAt", (extract(epoch from finished_at) * 1000)::float8 as "finishedAt"
-        from baton.effect where ${ofStep} order by call_no`,
-  );
   const { config, inputs: outputs, conditions, item, task } = claimFromWire(await withInputs(db, ref, wire));
   return {
     letter,
@@ -165,8 +160,7 @@ export async function readFailedStep(db: Database, tenantId: string, stepId: str
       ...(item !== undefined && { item }),
     },
     history: history.map(defined),
-    // A call's JSON null is a value; the end of one without result is none.
-    effects: effects.map((row) => ({ ...defined(row), arguments: row.arguments })),
+    effects: await listStepEffects(db, ref),
   };
 }
 

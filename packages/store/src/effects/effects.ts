@@ -51,22 +51,23 @@ export function createEffects({ connections, newId, patienceMs }: EffectsOptions
       );
     },
   });
-  const finishes = createBatcher<Sized<{ ref: StepRef; callNo: number }>, { readonly late: boolean }>({
+  const finishes = createBatcher<Sized<{ ref: StepRef; result: EffectResult }>, { readonly late: boolean }>({
     ...common,
     sizeOf: ({ json }) => json.length,
     async flush(results) {
       const rows = await connections.engine<{
-        finished: readonly { readonly s: string; readonly call: number; readonly late: boolean }[];
+        finished: readonly { readonly s: string; readonly call: number; readonly a: number; readonly late: boolean }[];
       }>("select baton_v1.finish_effects($1) as finished", [`[${results.map(({ json }) => json).join(",")}]`]);
-      const late = new Map((rows[0]?.finished ?? []).map((wire) => [`${wire.s}/${wire.call}`, wire.late]));
+      const late = new Map((rows[0]?.finished ?? []).map((wire) => [`${wire.s}/${wire.call}/${wire.a}`, wire.late]));
       // A result that is not the first came too late in any case.
-      return results.map(({ item: { ref, callNo } }) => ({ late: late.get(`${ref.stepId}/${callNo}`) ?? true }));
+      return results.map(({ item: { ref, result } }) => ({
+        late: late.get(`${ref.stepId}/${result.callNo}/${result.attemptNo}`) ?? true,
+      }));
     },
   });
   return {
     startEffect: (intent) => starts.add({ item: intent, json: intentToWire(intent) }),
-    finishEffect: (ref, result) =>
-      finishes.add({ item: { ref, callNo: result.callNo }, json: effectResultToWire(ref, result) }),
+    finishEffect: (ref, result) => finishes.add({ item: { ref, result }, json: effectResultToWire(ref, result) }),
   };
 }
 
@@ -77,15 +78,17 @@ function startFromWire(idempotencyKey: string, wire: WireStart | undefined): Eff
   return { start: wire.start };
 }
 
-function intentToWire({ ref, attemptNo, callNo, tool, effect, argumentsJson }: EffectIntent): string {
+function intentToWire(intent: EffectIntent): string {
+  const { ref, attemptNo, callNo, tool, effect, argumentsJson, knownNotDone: known } = intent;
   const hash = createHash("sha256").update(argumentsJson).digest("hex");
-  const wire = { n: ref.tenantId, t: ref.taskId, s: ref.stepId, a: attemptNo, call: callNo, tool, effect, hash };
+  const wire = { n: ref.tenantId, t: ref.taskId, s: ref.stepId, a: attemptNo, call: callNo, tool, effect, hash, known };
   return withJson(wire, "arguments", argumentsJson);
 }
 
-/** A result as `baton_v1.finish_effects` reads it. */
-export function effectResultToWire(ref: StepRef, { callNo, state, resultJson }: EffectResult): string {
-  return withJson({ n: ref.tenantId, t: ref.taskId, s: ref.stepId, call: callNo, state }, "result", resultJson);
+/** A result as `baton_v1.write_effect_results` reads it. */
+export function effectResultToWire(ref: StepRef, { callNo, attemptNo, state, resultJson }: EffectResult): string {
+  const wire = { n: ref.tenantId, t: ref.taskId, s: ref.stepId, call: callNo, a: attemptNo, state };
+  return withJson(wire, "result", resultJson);
 }
 
 /** The object with one more field, whose value is JSON already. */

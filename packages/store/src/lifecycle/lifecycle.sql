@@ -17,6 +17,11 @@ as $$
   end
 $$;
 
+-- What applies to a step that failed: its policy, unless it is held for a person to decide.
+create function baton_v1.resting_policy(p_on_exhausted text, p_held boolean)
+returns text language sql immutable parallel safe
+as $$ select case when p_held then 'hold' else p_on_exhausted end $$;
+
 -- Equal to core/lifecycle taskState (tested over generated counters).
 create function baton_v1.task_state(
   p_intent text, p_pending int, p_ready int, p_dispatched int, p_backoff int, p_running int, p_waiting int,

@@ -39,6 +39,7 @@ export const taskExecutionStep = baton.table(
     attemptNo: integer("attempt_no").notNull().default(sql`default`),
     failureCount: integer("failure_count").notNull().default(sql`default`),
     crashCount: integer("crash_count").notNull().default(sql`default`),
+    held: boolean("held").notNull().default(sql`default`),
     sessionId: uuid("session_id"),
     claimFlushId: uuid("claim_flush_id"),
     settleFlushId: uuid("settle_flush_id"),

@@ -34,7 +34,7 @@ begin
 
   -- What calls did is kept whatever becomes of their attempts.
   if jsonb_path_exists(p_outcomes, '$[*].effects[*]') then
-    perform baton_v1.finish_effects((
+    perform baton_v1.write_effect_results((
       select jsonb_agg(e) from jsonb_to_recordset(p_outcomes) as o(effects jsonb) cross join lateral jsonb_array_elements(o.effects) e));
   end if;
 
@@ -76,9 +76,9 @@ begin
 
     v_moves := array(
       select row(o.tenant_id, o.task_id, o.bucket, baton_v1.bucket(o.kind,
-          case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'expanded' then 'waiting'
-                         when 'deferred' then 'pending' else 'ready' end,
-          false, o.outcome = 'retry-later', o.on_exhausted), 1)::baton_v1.move
+          case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'held' then 'failed'
+                         when 'expanded' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
+          false, o.outcome = 'retry-later', case when o.outcome = 'held' then 'hold' else o.on_exhausted end), 1)::baton_v1.move
       from unnest(v_ok) o);
     v_drafts := baton_v1.outcome_drafts(v_ok);
 
@@ -167,6 +167,12 @@ begin
         'revision', case when o.kind = 'evaluate' and jsonb_array_length(o.adds) > 0 then 1 else 0 end,
         'r', o.result, 'e', o.estimated_ms, 'x', o.error)), '[]')
       from unnest(v_ok) o));
+
+    -- A result may have come between the moment when the attempt missed it and now.
+    if exists (select from unnest(v_ok) o where o.outcome = 'held') then
+      perform baton_v1.reopen_answered(array(
+        select row(o.tenant_id, o.task_id, o.step_id)::baton_v1.step_key from unnest(v_ok) o where o.outcome = 'held'));
+    end if;
   end if;
 
   if exists (select from unnest(v) u where u.status = 'already-settled') then
@@ -188,11 +194,12 @@ create function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, 
 returns void language sql
 as $$
   update baton.task_execution_step s set
-    state = case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'expanded' then 'waiting'
-                           when 'deferred' then 'pending' else 'ready' end,
+    state = case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'held' then 'failed'
+                           when 'expanded' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
+    held = o.outcome = 'held',
     output = o.output, blob_id = o.blob_id, output_bytes = o.output_bytes,
     error = case when o.outcome = 'completed' then null else coalesce(o.error, s.error) end,
-    failure_count = s.failure_count + case when o.outcome in ('retry-later', 'exhausted') then 1 else 0 end,
+    failure_count = s.failure_count + case when o.outcome in ('retry-later', 'exhausted', 'held') then 1 else 0 end,
     available_at = p_now + make_interval(secs => coalesce(o.delay_ms, 0) / 1000.0),
     backing_off = o.outcome = 'retry-later',
     item_count = case when o.outcome = 'expanded' then jsonb_array_length(o.adds) else s.item_count end,
@@ -205,7 +212,7 @@ as $$
     output_tokens = s.output_tokens + coalesce((o.usage->>'outputTokens')::bigint, 0),
     cost_usd = case when o.usage->>'costUsd' is null then s.cost_usd else coalesce(s.cost_usd, 0) + (o.usage->>'costUsd')::numeric end,
     settle_flush_id = p_flush,
-    finished_at = case when o.outcome in ('completed', 'exhausted') then p_now end
+    finished_at = case when o.outcome in ('completed', 'exhausted', 'held') then p_now end
   from (
     select u.*, t.settled_seq, count(*) filter (where u.outcome = 'completed') over (partition by u.tenant_id, u.task_id order by u.ord)::int as k
     from unnest(p_ok) with ordinality as u(
@@ -232,12 +239,13 @@ as $$
     cross join lateral jsonb_array_elements(o.traces) with ordinality as e(d, k)
     union all
     select o.ord, 9223372036854775807, o.tenant_id, o.task_id, o.step_id, o.attempt_no,
-      case o.outcome when 'completed' then 'step-completed' when 'retry-later' then 'step-retry-scheduled' when 'exhausted' then 'step-failed'
+      case o.outcome when 'completed' then 'step-completed' when 'retry-later' then 'step-retry-scheduled' when 'exhausted' then 'step-failed' when 'held' then 'step-failed'
                      when 'released' then 'step-released' when 'expanded' then 'step-expanded' else 'step-deferred' end,
       case o.outcome
         when 'completed' then jsonb_strip_nulls(jsonb_build_object('deadEdges', to_jsonb(o.dead_edges), 'sizeBytes', o.output_bytes, 'preview', coalesce(o.preview, ''), 'blobId', o.blob_id))
         when 'retry-later' then jsonb_build_object('error', o.error, 'delayMs', o.delay_ms, 'failureCount', o.failure_count + 1)
         when 'exhausted' then jsonb_build_object('error', o.error, 'failureCount', o.failure_count + 1, 'crashCount', o.crash_count)
+        when 'held' then jsonb_build_object('error', o.error, 'failureCount', o.failure_count + 1, 'crashCount', o.crash_count, 'held', true)
         when 'released' then jsonb_build_object('reason', o.reason)
         when 'expanded' then jsonb_build_object('itemCount', jsonb_array_length(o.adds), 'concurrency', o.concurrency)
         else jsonb_build_object('onStepIds', (select jsonb_agg(g->>'id') from jsonb_array_elements(o.adds) g))

@@ -40,6 +40,7 @@ export function settlementToWire(settlement: Settlement, place: OutputPlace | un
       wire.delay = Math.round(outcome.delayMs);
       break;
     case "exhausted":
+    case "held":
       wire.error = outcome.error;
       break;
     case "released":

@@ -17,7 +17,7 @@ begin
   if v_state = 'completed' then return jsonb_build_object('answer', 'illegal', 'state', v_state); end if;
   update baton.task_execution set intent = 'cancel' where tenant_id = p_tenant and task_id = p_task;
   with before as (
-    select step_id, baton_v1.bucket(kind, state, dispatched_at is not null, backing_off, on_exhausted) as b,
+    select step_id, baton_v1.bucket(kind, state, dispatched_at is not null, backing_off, baton_v1.resting_policy(on_exhausted, held)) as b,
            baton_v1.bucket(kind, 'cancelled', false, false, on_exhausted) as o
     from baton.task_execution_step
     where tenant_id = p_tenant and task_id = p_task and state in ('pending', 'ready', 'running', 'waiting', 'failed')
@@ -97,10 +97,13 @@ begin
   select state from baton.task_execution where tenant_id = p_tenant and task_id = p_task for no key update into v_state;
   if v_state is null then return null; end if;
   with reopened as (
-    update baton.task_execution_step set
-      state = 'ready', failure_count = 0, crash_count = 0, available_at = v_now, finished_at = null
-    where tenant_id = p_tenant and task_id = p_task and state = 'failed'
-    returning step_id, kind, on_exhausted
+    update baton.task_execution_step s set
+      state = 'ready', failure_count = 0, crash_count = 0, held = false, available_at = v_now, finished_at = null
+    from (
+      select step_id, held from baton.task_execution_step
+      where tenant_id = p_tenant and task_id = p_task and state = 'failed') f
+    where s.tenant_id = p_tenant and s.task_id = p_task and s.step_id = f.step_id
+    returning s.step_id, s.kind, baton_v1.resting_policy(s.on_exhausted, f.held) as on_exhausted
   )
   select jsonb_agg(jsonb_build_object('s', step_id, 'b', baton_v1.bucket(kind, 'failed', false, false, on_exhausted),
                                       'o', baton_v1.bucket(kind, 'ready', false, false, on_exhausted)))

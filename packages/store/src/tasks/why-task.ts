@@ -16,14 +16,14 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
       select case t.intent when 'pause' then 'intent' else 'compensation' end as on, null::uuid as "stepId", null::text as "stepKey",
              (extract(epoch from t.updated_at) * 1000)::float8 as since, 'The task is ' || t.state || '.' as detail,
              case t.intent when 'pause' then 'POST /api/v1/tasks/' || t.task_id || '/resume' else 'its compensation steps' end as "movedBy",
-             null::text as "deadLetterKind", 0 as urgency, 0 as place
+             null::text as "deadLetterKind", null::boolean as "inDoubt", 0 as urgency, 0 as place
       from baton.task_execution t
       where t.tenant_id = ${ref.tenantId} and t.task_id = ${ref.taskId} and t.intent in ('pause', 'compensate') and t.state not in ('completed', 'cancelled')
       union all
       select
         case
           when s.state = 'running' then 'running'
-          when s.state = 'failed' then case when s.on_exhausted = 'hold' then 'person' else 'dead-letter' end
+          when s.state = 'failed' then case when baton_v1.resting_policy(s.on_exhausted, s.held) = 'hold' then 'person' else 'dead-letter' end
           when s.state = 'waiting' then 'items'
           when s.state = 'pending' then case when s.parent_step_id is not null then 'concurrency' else 'dependency' end
           when s.available_at > baton.clock() then 'backoff'
@@ -38,6 +38,9 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
                                 when s.state = 'ready' then coalesce(s.dispatched_at, s.available_at) else s.created_at end) * 1000)::float8,
         case
           when s.state = 'running' then format('Attempt %s runs on %s.', s.attempt_no, coalesce((select worker from baton.worker_session w where w.session_id = s.session_id), 'a worker'))
+          when e.call_no is not null then format('Nobody knows whether this call of attempt %s took place (%s, key %s): %s(%s)',
+            e.attempt_no, e.effect, e.idempotency_key, e.tool,
+            case when length(e.arguments::text) > 1000 then left(e.arguments::text, 1000) || '…' else e.arguments::text end)
           when s.state = 'failed' then format('Out of attempts: %s', s.error->>'message')
           when s.state = 'waiting' then format('%s of %s items are not settled.', s.item_open, s.item_count)
           when s.state = 'pending' and s.parent_step_id is not null then 'The map runs as many items at once as its concurrency allows.'
@@ -48,6 +51,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
         end,
         case
           when s.state = 'running' then 'its outcome, or its deadline at ' || to_char((s.started_at + make_interval(secs => s.timeout_ms / 1000.0)) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+          when e.call_no is not null then 'POST /api/v1/tasks/' || s.task_id || '/steps/' || s.step_id || '/effects/' || e.call_no || '/resolve'
           when s.state = 'failed' then 'POST /api/v1/dead-letters/' || s.step_id || '/retry' || case when s.kind = 'plan' then '' else ' or /resolve' end
           when t.state = 'failed' then 'a retry or a resolution of the dead letters of its task'
           when s.state = 'waiting' then 'its items'
@@ -60,9 +64,13 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
             then 'a worker that serves the pool ' || s.pool
           else 'a free slot of a worker in the pool ' || s.pool
         end,
-        case when s.state = 'failed' then s.kind end, case when s.state = 'failed' then 1 else 2 end, s.position
+        case when s.state = 'failed' then s.kind end, case when s.state = 'failed' then e.call_no is not null end, case when s.state = 'failed' then 1 else 2 end, s.position
       from baton.task_execution_step s
       join baton.task_execution t on t.tenant_id = s.tenant_id and t.task_id = s.task_id
+      left join lateral (
+        select * from baton.effect f
+        where s.state = 'failed' and f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.step_id = s.step_id and f.state in ('intent', 'unknown')
+        order by f.call_no limit 1) e on true
       where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.state in ('pending', 'ready', 'running', 'waiting', 'failed')
     ) waits order by urgency, place limit 200`,
   );

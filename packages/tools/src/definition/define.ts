@@ -51,7 +51,14 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType>(definition:
     );
   }
   const outputSchema = jsonSchema(name, "output", definition.output);
-  const summary: ToolSummary = Object.freeze({ name, description, inputSchema, outputSchema, effect });
+  const summary: ToolSummary = Object.freeze({
+    name,
+    description,
+    inputSchema,
+    outputSchema,
+    effect,
+    ...(definition.reconcile !== undefined && { reconciles: true }),
+  });
   return Object.freeze({ ...definition, summary, [toolMark]: true } as const);
 }
 

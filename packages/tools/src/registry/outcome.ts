@@ -5,6 +5,7 @@ import type { ToolCall } from "@baton/core/ports";
 export interface LateOutcome {
   readonly tool: string;
   readonly idempotencyKey: string;
+  readonly attemptNo: number;
   readonly output?: unknown;
   readonly error?: unknown;
 }
@@ -49,12 +50,12 @@ export async function runGuarded<T>(guarded: GuardedCall, perform: (call: ToolCa
 }
 
 function reportLate({ tool, call, onLate }: GuardedCall, work: Promise<unknown>, signal: AbortSignal): void {
-  const { idempotencyKey } = call;
+  const { idempotencyKey, attemptNo } = call;
   work.then(
-    (output) => onLate({ tool, idempotencyKey, output }),
+    (output) => onLate({ tool, idempotencyKey, attemptNo, output }),
     (error: unknown) => {
       const isTheAbort = error === signal.reason || (error instanceof Error && error.name === "AbortError");
-      if (!isTheAbort) onLate({ tool, idempotencyKey, error });
+      if (!isTheAbort) onLate({ tool, idempotencyKey, attemptNo, error });
     },
   );
 }

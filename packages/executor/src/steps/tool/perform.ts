@@ -4,9 +4,12 @@
  * 1. Nothing runs before its intent is stored; a call that succeeded on an earlier attempt is never repeated.
  * 2. "It did nothing" is believed only when the tool says so (or could not have run); every other failure
  *    leaves the effect unknown, and the ledger decides what the next attempt may do.
+ * 3. A call in doubt whose tool declares `write` or `irreversible` is never made again on Baton's own account: the
+ *    tool says what became of it (`reconcile`), or a person does, for whom the step is held.
  */
-import { BatonError } from "@baton/core";
+import { BatonError, TerminalError } from "@baton/core";
 import type {
+  EffectIntent,
   EffectResult,
   EffectStart,
   EngineStore,
@@ -44,16 +47,21 @@ export function createToolPerformer(parts: ToolPerformerParts): Performer {
     const { step, config } = context;
     const tool = parts.tools.find(String(config["tool"]));
     const args = config["arguments"] ?? {};
-    const argumentsJson = encodeOutput(args, "tool-output-invalid");
-    const { name, effect } = tool;
-    const intent = { ref: step.ref, attemptNo: step.attemptNo, callNo, tool: name, effect, argumentsJson };
-    const start = await untilAnswered(() => parts.store.startEffect(intent), context.signal, parts.log, "start-effect");
-    if (start === undefined) throw context.signal.reason;
+    const intent: EffectIntent = {
+      ref: step.ref,
+      attemptNo: step.attemptNo,
+      callNo,
+      tool: tool.name,
+      effect: tool.effect,
+      argumentsJson: encodeOutput(args, "tool-output-invalid"),
+    };
+    const call = { parts, context, tool, args, intent };
+    const start = await begin(call, intent);
     const startedAt = parts.clock();
-    const output = await outputOf({ parts, context, tool, args, start });
+    const { output, replayed } = await outputOf(call, start);
     context.trace({
       type: "tool-called",
-      data: { tool: name, effect, durationMs: parts.clock() - startedAt, replayed: start.start === "replay" },
+      data: { tool: tool.name, effect: tool.effect, durationMs: parts.clock() - startedAt, replayed },
     });
     return { performed: "output", output };
   };
@@ -64,50 +72,70 @@ interface Call {
   readonly context: PerformContext;
   readonly tool: ToolSummary;
   readonly args: unknown;
-  readonly start: EffectStart;
+  readonly intent: EffectIntent;
 }
 
-async function outputOf(call: Call): Promise<unknown> {
-  const { start, tool, context } = call;
+interface CallOutput {
+  readonly output: unknown;
+  /** Of an earlier attempt: nothing was called now. */
+  readonly replayed: boolean;
+}
+
+async function begin({ parts, context }: Call, intent: EffectIntent): Promise<EffectStart> {
+  const start = await untilAnswered(() => parts.store.startEffect(intent), context.signal, parts.log, "start-effect");
+  if (start === undefined) throw context.signal.reason;
+  return start;
+}
+
+async function outputOf(call: Call, start: EffectStart): Promise<CallOutput> {
+  const { tool, context } = call;
   switch (start.start) {
     case "replay":
-      return JSON.parse(start.resultJson);
+      return { output: JSON.parse(start.resultJson), replayed: true };
     case "lease-lost":
       throw new BatonError("lease-lost", "The attempt lost its lease before the tool was called.");
     case "mismatch":
       throw new BatonError(
         "effect-mismatch",
-        `An earlier attempt of step "${context.step.key}" called "${tool.name}" with other arguments. Look at the recorded call, then resolve the step.`,
+        `An earlier attempt of step "${context.step.key}" called "${tool.name}" with other arguments. Compare with the recorded call (GET ${effectsPath(call)}), then resolve the step with its output, or skip it.`,
       );
     case "unknown":
       return await reconcile(call);
     case "call":
-      return await run(call, start.idempotencyKey);
+      if (start.earlierUnknown) context.trace({ type: "effect-repeated", data: aboutCall(call) });
+      return { output: await run(call, start.idempotencyKey), replayed: false };
   }
 }
 
 /** An earlier call is in doubt: the tool may know; else a person decides. */
-async function reconcile(call: Call): Promise<unknown> {
-  const { parts, context, tool, args } = call;
-  const key = `${context.step.ref.stepId}-${callNo}`;
-  const found = await parts.tools.reconcile?.(tool.name, args, toolCallOf(context, parts, key));
-  if (found?.outcome === "done") {
-    await finish(call, "succeeded", encodeOutput(found.output, "tool-output-invalid"));
-    return found.output;
+async function reconcile(call: Call): Promise<CallOutput> {
+  const { parts, context, tool, args, intent } = call;
+  const why = "an earlier attempt began it, and no result of it is known";
+  if (tool.reconciles !== true) throw inDoubt(call, why);
+  const found = await parts.tools.reconcile?.(tool.name, args, toolCallOf(context, parts, keyOf(call)));
+  const outcome = found?.outcome ?? "unknown";
+  context.trace({ type: "effect-reconciled", data: { ...aboutCall(call), outcome } });
+  switch (found?.outcome) {
+    case "done":
+      await finish(call, "succeeded", encodeOutput(found.output, "tool-output-invalid"));
+      return { output: found.output, replayed: true };
+    case "not-done":
+      return await outputOf(call, await begin(call, { ...intent, knownNotDone: true }));
+    default:
+      throw inDoubt(call, `${why}, and the tool cannot tell either`);
   }
-  if (found?.outcome === "not-done") return await run(call, key);
-  throw new BatonError(
-    "effect-unknown",
-    `It is not known whether an earlier call of "${tool.name}" (effect: ${tool.effect}) took place. Check outside, then resolve the step with its output, or retry it.`,
-  );
 }
 
 async function run(call: Call, idempotencyKey: string): Promise<unknown> {
   const { parts, context, tool, args } = call;
-  const { ref } = context.step;
+  const { ref, attemptNo } = context.step;
   await context.failPoint("before-effect");
+  if (context.signal.aborted) {
+    await finish(call, "refused", JSON.stringify(failureOf(context.signal.reason)));
+    throw context.signal.reason;
+  }
   // Whatever happens from here on may arrive after this attempt has stopped waiting.
-  parts.late.expect(idempotencyKey, ref, callNo);
+  parts.late.expect({ idempotencyKey, ref, callNo, attemptNo });
   let resultJson: string;
   let output: unknown;
   try {
@@ -116,13 +144,40 @@ async function run(call: Call, idempotencyKey: string): Promise<unknown> {
     resultJson = encodeOutput(output, "tool-output-invalid");
   } catch (error) {
     const refusal = refusalOf(error);
-    if (refusal !== undefined) parts.late.forget(idempotencyKey);
+    if (refusal !== undefined) parts.late.forget(idempotencyKey, attemptNo);
     await finish(call, refusal === undefined ? "unknown" : "refused", JSON.stringify(refusal ?? failureOf(error)));
+    if (refusal === undefined && mayNotRepeat(tool)) {
+      const { message } = failureOf(error);
+      context.trace({ type: "effect-unknown", data: { ...aboutCall(call), message } });
+      // A tool that ends its step for good keeps its own error; the call stays in doubt in the ledger.
+      if (!(error instanceof TerminalError)) throw inDoubt(call, message, error);
+    }
     throw error;
   }
-  parts.late.forget(idempotencyKey);
+  parts.late.forget(idempotencyKey, attemptNo);
   await finish(call, "succeeded", resultJson);
   return output;
+}
+
+const mayNotRepeat = ({ effect }: ToolSummary): boolean => effect === "write" || effect === "irreversible";
+
+const keyOf = ({ intent }: Call): string => `${intent.ref.stepId}-${intent.callNo}`;
+
+const effectsPath = ({ intent }: Call): string => `/api/v1/tasks/${intent.ref.taskId}/effects`;
+
+function aboutCall(call: Call) {
+  const { callNo: no, tool, effect } = call.intent;
+  return { callNo: no, tool, effect, idempotencyKey: keyOf(call) };
+}
+
+/** While attempts are left, a tool that may know is asked again after the backoff. */
+function inDoubt(call: Call, why: string, cause?: unknown): BatonError {
+  const { tool, effect, ref } = call.intent;
+  return new BatonError(
+    "effect-unknown",
+    `It is not known whether the call of "${tool}" (${effect}, key ${keyOf(call)}) took place: ${why.replace(/\.$/, "")}. Look outside, then say what you found: POST /api/v1/tasks/${ref.taskId}/steps/${ref.stepId}/effects/${callNo}/resolve.`,
+    { cause, details: { askAgain: call.tool.reconciles === true } },
+  );
 }
 
 /**
@@ -131,8 +186,8 @@ async function run(call: Call, idempotencyKey: string): Promise<unknown> {
  * A write that is not answered is repeated.
  */
 async function finish({ parts, context, tool }: Call, state: EffectResult["state"], resultJson: string): Promise<void> {
-  const result = { callNo, state, resultJson };
-  const travels = (tool.effect === "read" || tool.effect === "idempotent") && resultJson.length <= maxTravellingChars;
+  const result = { callNo, attemptNo: context.step.attemptNo, state, resultJson };
+  const travels = !mayNotRepeat(tool) && resultJson.length <= maxTravellingChars;
   if (travels && context.settleEffect(result)) return;
   const write = () => parts.store.finishEffect(context.step.ref, result);
   await untilAnswered(write, context.signal, parts.log, "finish-effect");

@@ -1,4 +1,4 @@
-import { BatonError, RetryAfter } from "@baton/core";
+import { BatonError, RetryAfter, TerminalError } from "@baton/core";
 import { boundedText } from "@baton/core/retry";
 
 const refusals: ReadonlySet<string> = new Set([
@@ -21,6 +21,7 @@ export function failureOf(error: unknown): { readonly code: string; readonly mes
 export function refusalOf(error: unknown): { readonly code: string; readonly message: string } | undefined {
   const isRefusal =
     error instanceof RetryAfter ||
+    (error instanceof TerminalError && error.sent === false) ||
     (error instanceof BatonError && (refusals.has(error.code) || error.details["sent"] === false));
   return isRefusal ? failureOf(error) : undefined;
 }
