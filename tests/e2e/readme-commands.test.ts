@@ -195,7 +195,11 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
       expect(code, `${text}\n${stdout}\n${stderr}\n${stack.logs().slice(-3_000)}`).toBe(0);
       expect(stdout, text).not.toBe("");
     };
-    const isPlace = (word: string) => /^<(?:task|id)>$/.test(word);
+    const isPlace = (word: string) => /^<(?:task|id|step)>$/.test(word);
+    // Each of these commands moves its step, so each gets one of its own.
+    const letters = await Promise.all(
+      typed.filter(({ given }) => given?.includes("<step>")).map(() => outOfAttempts(stack)),
+    );
     const [later, first] = [true, false].map((is) => typed.filter(({ given }) => (given ?? []).some(isPlace) === is));
     await Promise.all((first ?? []).map(({ text, given = [] }) => perform(text, given)));
     const newest = (await stack.client.request("listTasks", { query: { limit: 1 } })).tasks[0]?.id ?? "";
@@ -203,7 +207,7 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
       ...(later ?? []).map(({ text, given = [] }) =>
         perform(
           text,
-          given.map((word) => (isPlace(word) ? newest : word)),
+          given.map((word) => (word === "<step>" ? (letters.pop() ?? "") : isPlace(word) ? newest : word)),
         ),
       ),
       ...["tail", "why"].map((name) => perform(name, [name, newest])),
@@ -211,6 +215,20 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
     ]);
   });
 });
+
+/** The id of a step that is out of attempts. */
+async function outOfAttempts({ client }: Stack): Promise<string> {
+  const step = {
+    id: "search",
+    type: "tool" as const,
+    tool: "text.search",
+    arguments: { text: "", query: "(", regex: true },
+  };
+  const { id } = await client.createTask({ plan: { steps: [step] } });
+  await until("it is out of attempts", async () => (await client.getTask(id)).state === "failed");
+  const { waits } = await client.request("whyTask", { params: { id } });
+  return waits[0]?.stepId ?? "";
+}
 
 describe("reading a page", () => {
   it("splits words as a shell does, and refuses what it does not understand", () => {
