@@ -21,6 +21,7 @@ export default defineConfig({
       "packages/*/test/**/*.test.ts",
       "examples/**/test/**/*.test.ts",
       "tests/**/*.test.ts",
+      "bench/test/**/*.test.ts",
       "tooling/**/*.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/.baton/**"],

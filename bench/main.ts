@@ -9,6 +9,8 @@ import { readArguments } from "./arguments.ts";
 import { startDriver } from "./driver/driver.ts";
 import type { Bench, Line } from "./measures/measure.ts";
 import { measures } from "./measures/index.ts";
+import { comparison } from "./measures/comparison.ts";
+import { describeEnvironment } from "./report/environment.ts";
 import { formatTable } from "./report/table.ts";
 import { startServers } from "./system/servers.ts";
 
@@ -16,8 +18,10 @@ const chosen = readArguments(
   process.argv.slice(2),
   measures.map(({ name }) => name),
 );
+/** For one order of the driver: a guard against tasks that never end. */
+const limitMs = 600_000;
 const servers = await startServers();
-const driver = startDriver(chosen.smoke ? 60_000 : 300_000);
+const driver = startDriver(limitMs);
 /** Everything that was started leaves with this process; what is left is the folder. */
 const leave = (signal: NodeJS.Signals) => {
   servers.remove();
@@ -30,15 +34,20 @@ const bench: Bench = {
   driver,
   smoke: chosen.smoke,
   profile: chosen.profile,
+  kept: new Map(),
   say: (line) => console.error(line),
 };
+/** The peers are installed and run only when they are asked for. */
+const isWanted = (name: string): boolean =>
+  name === comparison.name ? chosen.peers : chosen.only.length === 0 || chosen.only.includes(name);
 const present = chosen.backends.filter((backend) => backend !== "redis" || servers.startRedis !== undefined);
 const values: Record<string, number> = {};
 const ratios: Record<string, number> = {};
 const lines: Line[] = [];
+const environment = await describeEnvironment(servers, chosen);
 try {
   for (const measure of measures) {
-    if (chosen.only.length > 0 && !chosen.only.includes(measure.name)) continue;
+    if (!isWanted(measure.name)) continue;
     const begin = performance.now();
     try {
       const measured = await measure.run(bench, present);
@@ -54,8 +63,9 @@ try {
     bench.say(`${measure.name}: ${((performance.now() - begin) / 1_000).toFixed(1)} s`);
   }
 } finally {
+  await Promise.all([...bench.kept.values()].map((system) => system.stop()));
   driver.stop();
   await servers.stop();
 }
 console.log(formatTable(lines));
-if (chosen.json) console.log(JSON.stringify({ ratios, values }));
+if (chosen.json) console.log(JSON.stringify({ ratios, values, environment }));

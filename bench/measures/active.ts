@@ -16,7 +16,7 @@ async function storedBytes(database: TestDatabase): Promise<number> {
 
 export const active = onEachBackend("active-1000", async (bench, backend) => {
   const { tasks, steps } = bench.smoke ? { tasks: 10, steps: 2 } : { tasks: 1_000, steps: 10 };
-  const env = { BATON_CONCURRENCY: String(tasks) };
+  const env = bench.smoke ? {} : { BATON_CONCURRENCY: String(tasks) };
   return await withSystem(bench, { backend, workers: 1, env }, async (system) => {
     await warmUp(bench, system);
     const before = await storedBytes(system.database);

@@ -61,6 +61,7 @@ export async function runBodies(
 
 /** So that what is measured is compiled code on open connections. */
 export async function warmUp(bench: Bench, system: System): Promise<void> {
+  if (bench.smoke) return;
   const { tasks, steps } = chainSize(bench);
   await runChains(bench, system, { tasks: Math.ceil(tasks / 5), steps, inFlight: "all" });
 }
@@ -109,7 +110,7 @@ async function measureChain(bench: Bench, backend: Backend, queued: boolean): Pr
   });
 }
 
-export const bestOf = (runs: readonly ChainRun[]): ChainRun =>
+export const bestOf = <Rate extends Pick<ChainRun, "inFlight" | "stepsPerSecond">>(runs: readonly Rate[]): Rate =>
   runs.reduce((best, run) => (run.stepsPerSecond > best.stepsPerSecond ? run : best));
 
 export function lineOf({ inFlight, seconds, createdSeconds, stepsPerSecond, usage }: ChainRun): string {

@@ -29,7 +29,7 @@ const tiny: Size = { tasks: 2, width: 10, holdMs: 500 };
 export const inFlight = onEachBackend("in-flight-10000", async (bench, backend) => {
   const size = bench.smoke ? tiny : full;
   const steps = size.tasks * size.width;
-  const env = { BATON_CONCURRENCY: String(steps) };
+  const env = bench.smoke ? {} : { BATON_CONCURRENCY: String(steps) };
   return await withSystem(bench, { backend, workers: 1, env }, async (system) => {
     const { result, most } = await whileSampling(runGated(bench, system, size), system.workerMegabytes);
     const lost = await lostLeases(system);

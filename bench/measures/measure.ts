@@ -1,7 +1,8 @@
 /**
  * What a measure is given and what it gives.
  *
- * 1. A measure starts the systems that it needs and stops them; it leaves nothing running.
+ * 1. A measure starts the systems that it needs and stops them. A smoke run keeps them for the next measure, as
+ *    starting them is most of what it does.
  * 2. The keys of values and ratios are those of README.md; one without a backend's name is that of Redis.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -17,6 +18,8 @@ export interface Bench {
   readonly smoke: boolean;
   /** Folder for processor profiles of every process. */
   readonly profile: string | undefined;
+  /** Systems that a smoke run uses for several measures; stopped at its end. */
+  readonly kept: Map<string, System>;
   /** Says what is going on, to a person. */
   say(line: string): void;
 }
@@ -63,20 +66,24 @@ export function onEachBackend(name: string, run: (bench: Bench, backend: Backend
 
 type SystemChoice = Pick<SystemOptions, "backend" | "workers" | "env" | "database">;
 
-/** Starts a system for `use` and stops it, whatever happens. */
+/** Lends a system to `use`; it is stopped afterwards, whatever happens. */
 export async function withSystem<Result>(
   bench: Bench,
   choice: SystemChoice,
   use: (system: System) => Promise<Result>,
 ): Promise<Result> {
-  const system = await startSystem({ servers: bench.servers, profile: bench.profile, ...choice });
+  const keep = bench.smoke && choice.database === undefined;
+  const name = JSON.stringify([choice.backend, choice.workers, choice.env ?? {}]);
+  const start = () => startSystem({ servers: bench.servers, profile: bench.profile, ...choice });
+  const system = (keep ? bench.kept.get(name) : undefined) ?? (await start());
+  if (keep) bench.kept.set(name, system);
   try {
     return await use(system);
   } catch (error) {
     bench.say(system.printed());
     throw error;
   } finally {
-    await system.stop();
+    if (!keep) await system.stop();
   }
 }
 

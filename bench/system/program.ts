@@ -29,7 +29,8 @@ export interface ProgramOptions {
   readonly readyUrl: string;
 }
 
-const startLimitMs = 60_000;
+/** A guard against a hang, not a measure: a start takes two seconds on a quiet machine. */
+const startLimitMs = 300_000;
 const stopLimitMs = 45_000;
 
 export async function startProgram(options: ProgramOptions): Promise<Program> {
