@@ -69,6 +69,15 @@ const lookUps = [
     "step_running",
     1,
   ],
+  [
+    "the live tasks, newest first",
+    `select * from baton.task_execution t
+     where t.tenant_id = $1 and t.state in ('running', 'waiting') and t.state not in ('completed', 'cancelled', 'failed')
+     order by t.task_id desc limit 1`,
+    "uuid",
+    "task_running",
+    1,
+  ],
 ] as const;
 
 describe("on a database that was never analysed", () => {
