@@ -63,7 +63,7 @@ export async function openPostgresQueue(options: PostgresQueueOptions): Promise<
         },
         createPostgresBackend,
       ),
-    // The pool opens connections on demand, so only trying tells; `connectionTimeoutMillis` bounds it.
+    // The pool opens connections on demand, so only trying tells.
     isReachable: () => true,
     close: () => {
       // pg counts a connection as closed before the server does; what the server says in between is no news.
@@ -83,7 +83,8 @@ function poolSettings(url: string, schema: string): PostgresPoolConfig {
     connectionString: address.href,
     schema,
     keepAlive: true,
-    connectionTimeoutMillis: 900,
+    // On a busy machine a new connection takes seconds; who waits for an answer is given one earlier (port.ts).
+    connectionTimeoutMillis: 5_000,
     // A server that stops answering must not keep a connection for ever.
     query_timeout: 15_000,
     application_name: "baton-queue",

@@ -1,8 +1,27 @@
 /** Every case, in the order in which the long tier runs them. */
 import type { ChaosCase } from "../harness/case.ts";
 import { allDie } from "./all-die.ts";
+import { commitReplyLost } from "./commit-reply-lost.ts";
+import { duplicate } from "./duplicate.ts";
+import { flush } from "./flush.ts";
+import { halfOpen } from "./half-open.ts";
 import { kill } from "./kill.ts";
 import { killPoint } from "./kill-point.ts";
+import { partition } from "./partition.ts";
+import { pgRestart } from "./pg-restart.ts";
+import { redisGone } from "./redis-gone.ts";
 import { zombie } from "./zombie.ts";
 
-export const cases: readonly ChaosCase[] = [kill, killPoint, allDie, zombie] as readonly ChaosCase[];
+export const cases: readonly ChaosCase[] = [
+  kill,
+  killPoint,
+  allDie,
+  zombie,
+  flush,
+  redisGone,
+  halfOpen,
+  pgRestart,
+  commitReplyLost,
+  partition,
+  duplicate,
+] as readonly ChaosCase[];
