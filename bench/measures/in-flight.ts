@@ -55,8 +55,8 @@ async function runGated(bench: Bench, system: System, { tasks, width, holdMs }: 
   const begin = performance.now();
   const load = { bodies: [gateBody(width, path)], tasks, steps: tasks * width };
   const running = runBodies(bench, system, load);
-  let failure: unknown;
-  running.catch((error: unknown) => (failure = error));
+  let failure: Error | undefined;
+  running.catch((error: Error) => (failure = error));
   while ((await performing(worker)) < tasks * width) {
     if (failure !== undefined) throw failure;
     await delay(50);
