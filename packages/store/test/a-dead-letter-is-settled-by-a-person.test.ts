@@ -339,6 +339,23 @@ describe("retrying many", () => {
   });
 });
 
+describe("a bulk retry", () => {
+  it("leaves what fails after it began", async () => {
+    const tenantId = newId();
+    await bench.database.addTenant(tenantId);
+    const [before, after] = [newId(), newId()];
+    for (const stepId of [before, after]) {
+      await exhaust(await createTask(bench.store, [step("a", stepId)], { tenantId }), stepId);
+    }
+    await bench.admin.query(
+      "update baton.task_execution_step set finished_at = baton.clock() + interval '1 hour' where step_id = $1",
+      [after],
+    );
+    expect(await bench.store.retryDeadLetters({ tenantId }, why)).toEqual({ retriedSteps: 1, retriedTasks: 1 });
+    expect((await bench.store.findDeadLetter(tenantId, after))?.state).toBe("failed");
+  });
+});
+
 describe("dead letters", () => {
   it("are paged by cause and within one, newest first, each once", async () => {
     const failing = async (message: string, code = "paged") => {
