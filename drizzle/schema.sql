@@ -584,8 +584,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns text; plpgsql immutable parallel safe; body sha256 1539d58483fda445b6eebf2a75cb715df2ca605a736647c445d2fc3a2549dae0
 -- function baton_v1.outcome_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql immutable; body sha256 5c777a137f5ab65963441b21882f073c903f9736c33e0dd0e313d0e66199d9b1
--- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
---   returns jsonb; plpgsql volatile; body sha256 ab678c087b8ebeca06c14e007dfc872aea5c778cbe87887df7a653369185e524
+-- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
+--   returns jsonb; plpgsql volatile; body sha256 af1800633b855e735fda7e52e1c89c2963bde84f8f9e0bedc2a6d88aa7710b43
 -- function baton_v1.reap()
 --   returns jsonb; plpgsql volatile; body sha256 76eb2f9faa4878388a17f2ed4be628444381bbd8ea69a1428ff4c86c2562584b
 -- function baton_v1.release_orphans(p_session uuid, p_performing jsonb, p_older_ms integer)
@@ -602,12 +602,12 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 b7556b9ff2b29539da8821e4726105699809899d198e91195c5dc8e6330beae1
 -- function baton_v1.resting_policy(p_on_exhausted text, p_held boolean)
 --   returns text; sql immutable parallel safe; body sha256 729be12a8740f8866e348d9495b87cfad528a1394e30a579f5150d3e7ce983e9
--- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
---   returns jsonb; plpgsql volatile; body sha256 5500fb61fd61e008ad028702a761c345a0ebff878e4a1d06f0b886cad4d14f80
+-- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
+--   returns jsonb; plpgsql volatile; body sha256 30b72d7df437a6616a09be283d1d7e88808845fa29d063344fa78b58462ce295
 -- function baton_v1.retry_steps(p_keys baton_v1.step_key[], p_by text, p_reason text, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 8bfcc8b20d4748e29c4dd0905621891298621564088af9f137e1a42262f1bcb8
--- function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text)
---   returns jsonb; plpgsql volatile; body sha256 38088caf766aab375fad5aaeef9c771b45d432d2288f7efeaa9b961340a5aa67
+-- function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
+--   returns jsonb; plpgsql volatile; body sha256 820711e17c22ade4f2f34060c3feeb37aa76badc3c1fbace26b4938a1849f222
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)

@@ -135,14 +135,21 @@ describe("a task over HTTP", () => {
 
   it("obeys pause, resume, cancel, and says 409 where the state does not allow it", async () => {
     const { id } = await ask("createTask", { body: { plan } });
-    expect(await ask("pauseTask", { params: { id } })).toEqual({ id, state: "paused", changed: true });
+    expect(await ask("pauseTask", { params: { id }, body: { reason: "lunch" } })).toEqual({
+      id,
+      state: "paused",
+      changed: true,
+    });
     expect(await ask("pauseTask", { params: { id }, body: {} })).toMatchObject({ changed: false });
-    expect(await ask("resumeTask", { params: { id } })).toMatchObject({ changed: true });
+    expect(await ask("resumeTask", { params: { id }, body: { reason: "back" } })).toMatchObject({ changed: true });
     expect(await ask("cancelTask", { params: { id }, body: { reason: "enough" } })).toEqual({
       id,
       state: "cancelled",
       changed: true,
     });
+    const { traces } = await ask("listTaskTraces", { params: { id } });
+    const reasons = traces.flatMap(({ data }: { data: { reason?: string } }) => data.reason ?? []);
+    expect(reasons).toEqual(["created", "lunch", "back", "enough"]);
     const refused = await at.call("POST", `/api/v1/tasks/${id}/resume`);
     expect({ status: refused.status, code: problem.parse(await refused.json()).code }).toEqual({
       status: 409,

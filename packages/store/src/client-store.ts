@@ -327,10 +327,10 @@ export interface ClientStore {
   settledOutputs(ref: TaskRef): Promise<readonly StepOutput[]>;
 
   cancelTask(ref: TaskRef, by: { readonly by?: string; readonly reason?: string }): Promise<IntentAnswer | undefined>;
-  pauseTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
-  resumeTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
+  pauseTask(ref: TaskRef, by?: string, reason?: string): Promise<IntentAnswer | undefined>;
+  resumeTask(ref: TaskRef, by?: string, reason?: string): Promise<IntentAnswer | undefined>;
   /** Reopens failed and held steps. */
-  retryTask(ref: TaskRef, by?: string): Promise<IntentAnswer | undefined>;
+  retryTask(ref: TaskRef, by?: string, reason?: string): Promise<IntentAnswer | undefined>;
   /** Why the task does not move, one entry per waiting thing; empty when it is terminal. */
   whyTask(ref: TaskRef): Promise<readonly Wait[]>;
 

@@ -206,8 +206,9 @@ export function taskCode(
       intent(call, "cancel", (ref) =>
         store.cancelTask(ref, { by: call.principal.keyId, ...present({ reason: call.body?.reason }) }),
       ),
-    pauseTask: (call) => intent(call, "pause", (ref) => store.pauseTask(ref, call.principal.keyId)),
-    resumeTask: (call) => intent(call, "resume", (ref) => store.resumeTask(ref, call.principal.keyId)),
-    retryTask: (call) => intent(call, "retry", (ref) => store.retryTask(ref, call.principal.keyId)),
+    pauseTask: (call) => intent(call, "pause", (ref) => store.pauseTask(ref, call.principal.keyId, call.body?.reason)),
+    resumeTask: (call) =>
+      intent(call, "resume", (ref) => store.resumeTask(ref, call.principal.keyId, call.body?.reason)),
+    retryTask: (call) => intent(call, "retry", (ref) => store.retryTask(ref, call.principal.keyId, call.body?.reason)),
   };
 }

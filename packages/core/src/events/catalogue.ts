@@ -74,8 +74,8 @@ export const catalogue = z.discriminatedUnion("type", [
     preview: z.string().optional(),
     blobId: id.optional(),
   }),
-  event("task-paused", { by: z.string().optional() }),
-  event("task-resumed", { by: z.string().optional() }),
+  event("task-paused", { by: z.string().optional(), reason: z.string().optional() }),
+  event("task-resumed", { by: z.string().optional(), reason: z.string().optional() }),
   event("task-cancelled", { by: z.string().optional(), reason: z.string().optional() }),
   event("task-state-changed", { from: taskState, to: taskState }),
   // accounts

@@ -36,7 +36,7 @@ end $$;
 
 -- What was dispatched is recalled; running attempts hear of it and are released.
 -- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its dispatched steps.
-create function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text)
+create function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
 declare
@@ -60,13 +60,13 @@ begin
     select baton_v1.bucket(kind, 'ready', true, false, on_exhausted) as b, baton_v1.bucket(kind, 'ready', false, false, on_exhausted) as o,
            count(*)::int as n from recalled group by 1, 2) g into v_moves;
   perform baton_v1.apply(coalesce(v_moves, '{}'),
-    array[row(p_tenant, p_task, null, null, 'task-paused', jsonb_strip_nulls(jsonb_build_object('by', p_by)))::baton_v1.draft], v_now);
+    array[row(p_tenant, p_task, null, null, 'task-paused', jsonb_strip_nulls(jsonb_build_object('by', p_by, 'reason', p_reason)))::baton_v1.draft], v_now);
   perform pg_notify('baton_stop', json_build_object('taskId', p_task, 'reason', 'pause')::text);
   return jsonb_build_object('answer', 'changed', 'state', 'paused');
 end $$;
 
 -- Lock order: the task row, then its parked step rows. Index: primary keys. Rows: the task, its parked steps.
-create function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text)
+create function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
 declare
@@ -80,13 +80,13 @@ begin
   end if;
   update baton.task_execution set intent = 'none' where tenant_id = p_tenant and task_id = p_task;
   perform baton_v1.apply('{}',
-    array[row(p_tenant, p_task, null, null, 'task-resumed', jsonb_strip_nulls(jsonb_build_object('by', p_by)))::baton_v1.draft], v_now);
+    array[row(p_tenant, p_task, null, null, 'task-resumed', jsonb_strip_nulls(jsonb_build_object('by', p_by, 'reason', p_reason)))::baton_v1.draft], v_now);
   return (select jsonb_build_object('answer', 'changed', 'state', state) from baton.task_execution where tenant_id = p_tenant and task_id = p_task);
 end $$;
 
 -- Reopens what is out of attempts: the failures and crashes so far no longer count.
 -- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its failed steps, one trace each.
-create function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text)
+create function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
 declare
@@ -113,7 +113,7 @@ begin
   end if;
   perform baton_v1.apply(
     array(select row(p_tenant, p_task, b, o, count(*))::baton_v1.move from jsonb_to_recordset(v_reopened) as r(b text, o text) group by b, o),
-    array(select row(p_tenant, p_task, s, null, 'step-reopened', jsonb_strip_nulls(jsonb_build_object('by', p_by)))::baton_v1.draft
+    array(select row(p_tenant, p_task, s, null, 'step-reopened', jsonb_strip_nulls(jsonb_build_object('by', p_by, 'reason', p_reason)))::baton_v1.draft
           from jsonb_to_recordset(v_reopened) as r(s uuid)), v_now);
   return (select jsonb_build_object('answer', 'changed', 'state', state) from baton.task_execution where tenant_id = p_tenant and task_id = p_task);
 end $$;

@@ -15,11 +15,11 @@ export const cancelTask = (db: Database, ref: TaskRef, by: { readonly by?: strin
     sql`baton_v1.cancel_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by.by ?? null}, ${by.reason ?? null})`,
   );
 
-export const pauseTask = (db: Database, ref: TaskRef, by?: string) =>
-  answerOf(db, sql`baton_v1.pause_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by ?? null})`);
+export const pauseTask = (db: Database, ref: TaskRef, by?: string, reason?: string) =>
+  answerOf(db, sql`baton_v1.pause_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by ?? null}, ${reason ?? null})`);
 
-export const resumeTask = (db: Database, ref: TaskRef, by?: string) =>
-  answerOf(db, sql`baton_v1.resume_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by ?? null})`);
+export const resumeTask = (db: Database, ref: TaskRef, by?: string, reason?: string) =>
+  answerOf(db, sql`baton_v1.resume_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by ?? null}, ${reason ?? null})`);
 
-export const retryTask = (db: Database, ref: TaskRef, by?: string) =>
-  answerOf(db, sql`baton_v1.retry_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by ?? null})`);
+export const retryTask = (db: Database, ref: TaskRef, by?: string, reason?: string) =>
+  answerOf(db, sql`baton_v1.retry_task(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${by ?? null}, ${reason ?? null})`);
