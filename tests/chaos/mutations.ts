@@ -5,63 +5,75 @@
  */
 import type { TestDatabase } from "@baton/testing/databases";
 
-export interface Mutation {
-  readonly id: string;
-  readonly breaks: string;
+interface Edit {
   /** A function of the schema baton_v1. */
   readonly verb: string;
   /** Text of the function that stands there exactly once. */
   readonly from: string;
   readonly to: string;
+}
+
+export interface Mutation {
+  readonly id: string;
+  readonly breaks: string;
+  readonly edits: readonly Edit[];
   readonly caughtBy: string;
   /** One of the findings. */
   readonly finding: RegExp;
 }
 
+const lockOrder = "order by t.tenant_id, t.task_id\n  for no key update";
+
 export const mutations: readonly Mutation[] = [
   {
     id: "fence",
     breaks: "a settle no longer asks whether its attempt is the current one",
-    verb: "settle",
     // The session is the second half of the fence: it differs whenever another process holds the attempt.
-    from: "s.attempt_no = o.a and s.session_id = p_session",
-    to: "true",
+    edits: [{ verb: "settle_completions", from: "s.attempt_no = o.a and s.session_id = p_session and ", to: "" }],
     caughtBy: "zombie",
     finding: /^I3 /,
   },
   {
     id: "lock-order",
-    breaks: "claims lock tasks in descending order, settles in ascending order",
-    verb: "claim",
-    from: "order by t.tenant_id, t.task_id\n  for no key update",
-    to: "order by t.tenant_id desc, t.task_id desc\n  for no key update",
-    caughtBy: "kill",
+    breaks: "a settle locks its tasks in an order that differs from session to session",
+    edits: [
+      {
+        verb: "settle",
+        from: lockOrder,
+        to: lockOrder.replace("t.tenant_id, t.task_id", "hashtextextended(t.task_id::text, hashtext(p_session::text))"),
+      },
+      // As long as a lock takes under load, which a tier T run does not have.
+      {
+        verb: "settle",
+        from: "perform 1 from baton.task_execution t",
+        to: "perform pg_sleep(0.1) from baton.task_execution t",
+      },
+    ],
+    caughtBy: "crowd",
     finding: /^I12 /,
   },
   {
     id: "flush-id",
     breaks: "a repeated settle is not recognised",
-    verb: "settle",
-    from: "when s.settle_flush_id = p_flush then 'already-settled'",
-    to: "when false then 'already-settled'",
+    edits: [{ verb: "settle", from: "when s.settle_flush_id = p_flush then 'already-settled'", to: "" }],
     caughtBy: "commit-reply-lost",
     finding: /./,
   },
 ];
 
-/** Replaces the verb in one database. Throws when the text to break does not stand there exactly once. */
-export async function sabotage(database: TestDatabase, { id, verb, from, to }: Mutation): Promise<void> {
-  const [row] = await database.read<{ definition: string }>(
-    `select pg_get_functiondef(p.oid) as definition from pg_proc p
-     where p.pronamespace = 'baton_v1'::regnamespace and p.proname = $1`,
-    [verb],
-  );
-  const parts = row?.definition.split(from) ?? [];
-  if (parts.length !== 2) {
-    const found = parts.length === 0 ? "the function is not there" : `it stands there ${parts.length - 1} times`;
-    throw new Error(
-      `Mutation ${id}: baton_v1.${verb} should contain "${from}" once, and ${found}. Adapt mutations.ts.`,
+/** Replaces the verbs in one database. Throws when a text to replace does not stand there exactly once. */
+export async function sabotage(database: TestDatabase, { id, edits }: Mutation): Promise<void> {
+  for (const { verb, from, to } of edits) {
+    const [row] = await database.read<{ definition: string }>(
+      `select pg_get_functiondef(p.oid) as definition from pg_proc p
+       where p.pronamespace = 'baton_v1'::regnamespace and p.proname = $1`,
+      [verb],
     );
+    const parts = row?.definition.split(from) ?? [];
+    if (parts.length !== 2) {
+      const found = row === undefined ? "it does not exist" : `it stands there ${parts.length - 1} times`;
+      throw new Error(`Mutation ${id}: baton_v1.${verb} should have "${from}" once, and ${found}. Adapt mutations.ts.`);
+    }
+    await database.execute(parts.join(to));
   }
-  await database.execute(parts.join(to));
 }

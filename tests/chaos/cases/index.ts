@@ -2,11 +2,14 @@
 import type { ChaosCase } from "../harness/case.ts";
 import { allDie } from "./all-die.ts";
 import { commitReplyLost } from "./commit-reply-lost.ts";
+import { crowd } from "./crowd.ts";
+import { deploy } from "./deploy.ts";
 import { duplicate } from "./duplicate.ts";
 import { flush } from "./flush.ts";
 import { halfOpen } from "./half-open.ts";
 import { kill } from "./kill.ts";
 import { killPoint } from "./kill-point.ts";
+import { leader } from "./leader.ts";
 import { partition } from "./partition.ts";
 import { pgRestart } from "./pg-restart.ts";
 import { redisGone } from "./redis-gone.ts";
@@ -17,6 +20,9 @@ export const cases: readonly ChaosCase[] = [
   killPoint,
   allDie,
   zombie,
+  leader,
+  deploy,
+  crowd,
   flush,
   redisGone,
   halfOpen,

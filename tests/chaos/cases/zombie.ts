@@ -51,11 +51,11 @@ export const zombie: ChaosCase<{ workers: number; zombies: number; tasks: number
     await Promise.all(Array.from({ length: workers - zombies }, () => world.startWorker(slow)));
     await until("others have taken over", async () => (await countSteps(world, "running", 2)) > 0);
     await Promise.all(stopped.map((worker) => wake(world, worker)));
+    await world.untilAllSettled();
     const refused = await Promise.all(
       stopped.map((worker) => metric(worker, "baton_settlements_total", { status: "lease-lost" })),
     );
     if (refused.some((count) => count === 0))
       throw new Error(`Settlements refused as lease-lost: ${refused.join(", ")}; each zombie tried.`);
-    await world.untilAllSettled();
   },
 };
