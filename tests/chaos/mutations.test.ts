@@ -5,7 +5,7 @@ import { createRandom } from "./harness/random.ts";
 import { runCase } from "./harness/run-case.ts";
 import { mutations, sabotage } from "./mutations.ts";
 
-const patienceMs = 180_000;
+const patienceMs = 300_000;
 
 describe.concurrent("the fault suite fails", () => {
   for (const mutation of mutations) {

@@ -9,7 +9,7 @@ import { createRandom } from "./harness/random.ts";
 import { failureText } from "./harness/report.ts";
 import { runCase } from "./harness/run-case.ts";
 
-const patienceMs = 180_000;
+const patienceMs = 300_000;
 /** Several cases run side by side. */
 const slack = 5;
 
