@@ -8,7 +8,7 @@
  * 3. `pg` is loaded by BullMQ itself from plain settings: this room names it in package.json and imports
  *    it nowhere.
  */
-import { PostgresConnection, PostgresQueueBackend, Queue, createPostgresBackend } from "bullmq";
+import { PostgresConnection, PostgresQueueBackend, Queue } from "bullmq";
 import type { BackendFactory, PostgresPoolConfig } from "bullmq";
 import type { QueuePort } from "@baton/core/ports";
 import type { Backend, MessageQueue } from "./backend.ts";
@@ -16,6 +16,7 @@ import { queueSettings, workerSettings } from "./backend.ts";
 import { within } from "./deadline.ts";
 import { BullQueue } from "./port.ts";
 import { unavailable } from "./unavailable.ts";
+import { WatchedBackend } from "./watched-backend.ts";
 import { PoolWorker } from "./worker.ts";
 
 export interface PostgresQueueOptions {
@@ -48,6 +49,8 @@ export async function openPostgresQueue(options: PostgresQueueOptions): Promise<
   }
   const sharing: BackendFactory<PostgresQueueBackend, PostgresPoolConfig> = (name, queueOptions) =>
     new PostgresQueueBackend(producer, name, queueOptions, false);
+  const watching: BackendFactory<PostgresQueueBackend, PostgresPoolConfig> = (name, queueOptions) =>
+    new WatchedBackend(new PostgresConnection(queueOptions.connection), name, queueOptions);
   const backend: Backend = {
     kind: "postgres",
     openQueue: (name) =>
@@ -61,7 +64,7 @@ export async function openPostgresQueue(options: PostgresQueueOptions): Promise<
           concurrency: slots,
           connection: { ...settings, query_timeout: consumerAnswerMs, max: Math.max(2, consumerConnections) },
         },
-        createPostgresBackend,
+        watching,
       ),
     // The pool opens connections on demand, so only trying tells.
     isReachable: () => true,

@@ -142,6 +142,24 @@ describe("a connection that fell silent", () => {
     await proxy.close();
   });
 
+  it("takes the idle ones of its pool along, so that they cost no more answers", async () => {
+    const proxy = await startTcpProxy(database.url);
+    const onError = () => undefined;
+    const silent = openConnections({
+      url: proxy.url,
+      maxConnections: 4,
+      applicationName: "silent",
+      onError,
+      answerMs: 300,
+    });
+    await Promise.all(Array.from({ length: 4 }, () => silent.engine("select pg_sleep(0.1)")));
+    expect(proxy.silence()).toBe(4);
+    await expect(silent.engine("select 1")).rejects.toMatchObject({ code: "store-unavailable" });
+    expect(await silent.engine("select 1 as one")).toEqual([{ one: 1 }]);
+    await silent.close();
+    await proxy.close();
+  });
+
   it("holds a client's locks for no longer than 15 s", async () => {
     const [row] = await connections.engine<{ value: string }>(
       "select current_setting('idle_in_transaction_session_timeout') as value",

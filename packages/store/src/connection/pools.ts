@@ -87,20 +87,24 @@ export function openConnections(options: PoolOptions): Connections {
   // statement rejects. What breaks while idle is the pool's to report.
   pool.on("connect", (client) => client.on("error", () => undefined));
   const database = drizzle(pool);
+  const failed = (error: unknown): unknown => {
+    if (isSilence(error)) dropIdle(pool);
+    return toStoreError(error);
+  };
 
   return {
     engine: async (text, values) => {
       try {
         return (await pool.query(bounded(text, answerMs), values as unknown[])).rows;
       } catch (error) {
-        throw toStoreError(error);
+        throw failed(error);
       }
     },
     asEngine: async (run) => {
       try {
         return await run(database);
       } catch (error) {
-        throw toStoreError(error);
+        throw failed(error);
       }
     },
     api: async (tenantId, run) => {
@@ -119,12 +123,25 @@ export function openConnections(options: PoolOptions): Connections {
         return result;
       } catch (error) {
         if (client !== undefined) await rollBack(client, error);
-        throw toStoreError(error);
+        throw failed(error);
       }
     },
     database,
     close: () => pool.end(),
   };
+}
+
+/**
+ * Where one connection fell silent, the idle ones may be as dead, and each would cost one answer's time. They are handed
+ * out at once, without asking the server.
+ */
+function dropIdle(pool: pg.Pool): void {
+  for (let left = pool.idleCount; left > 0; left--) {
+    void pool.connect().then(
+      (client) => client.release(true),
+      () => undefined,
+    );
+  }
 }
 
 /** The types of pg do not know of a limit for one statement. */
