@@ -336,6 +336,10 @@ describe("what is refused", () => {
     expect([(await retry()).changed, (await retry()).changed]).toEqual([true, false]);
     const { id: done } = await failed();
     await at.client.resolveDeadLetter(done, { skip: true, reason: "r" });
-    expect((await at.call("POST", path(done, "/retry"))).status).toBe(409);
+    const refused = await at.call("POST", path(done, "/retry"));
+    expect([refused.status, problem.parse(await refused.json()).detail]).toEqual([
+      409,
+      expect.stringContaining("is skipped; only a dead letter can be retried"),
+    ]);
   });
 });

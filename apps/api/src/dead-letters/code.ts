@@ -143,7 +143,7 @@ export function deadLetterCode(deps: ApiDeps, cursors: Cursors): Pick<RouteCode,
       const { taskId, stepId } = letter;
       return answerOf(
         letter,
-        "retry",
+        "retried",
         await deps.store.retryStep({ tenantId, taskId, stepId }, { by, reason: body?.reason }),
       );
     },
