@@ -202,6 +202,8 @@ create table baton.idempotency_key (
   task_id uuid,
   answer jsonb,
   created_at timestamp with time zone not null,
+  holder uuid,
+  session_id uuid,
   constraint idempotency_key_pkey PRIMARY KEY (tenant_id, route, key),
   constraint idempotency_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id)
 );
@@ -557,7 +559,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.crash_steps(p_steps jsonb, p_own boolean, p_traces jsonb, p_now timestamp with time zone)
 --   returns jsonb; plpgsql volatile; body sha256 27481169dd328d16cc33b80f3099cc66e79c0e386ec56b6f3d3c55cb95980c88
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 89d639e11f1841d817c6e383398a93c35fe9d1c4b16a34748cede59a550f1f06
+--   returns jsonb; plpgsql volatile; body sha256 070391bfcca702004ade3a36a4522315479b866a35deb00b7c20ca83bd3072d4
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 379aba48ee58690e4f45f0288286f9822b57a2395aafb7ff2f77909ef581aefe
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)

@@ -134,6 +134,8 @@ export interface IdempotencyRef {
   /** Method and path template, e.g. `POST /api/v1/tasks`. */
   readonly route: string;
   readonly key: string;
+  /** Names the request that holds the key, a UUID: one that lost it meanwhile creates nothing under it. */
+  readonly holder?: string;
 }
 
 export interface StoredAnswer {

@@ -218,7 +218,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       isUuid(artifactId) ? ofTask(ref, (db) => readArtifact(db, ref, artifactId)) : undefined,
     appendMessage: (message) => inTenant(message, (db) => appendMessage(db, message)),
     listMessages: (tenantId, threadId, limit) => api(tenantId, (db) => listMessages(db, tenantId, threadId, limit)),
-    startIdempotent: (ref, bodyHash) => inTenant(ref, (db) => startIdempotent(db, ref, bodyHash)),
+    startIdempotent: (ref, bodyHash) => inTenant(ref, (db) => startIdempotent(db, ref, bodyHash, session?.sessionId)),
     finishIdempotent: (ref, answer) => inTenant(ref, (db) => finishIdempotent(db, ref, answer)),
     dropIdempotent: (ref) => inTenant(ref, (db) => dropIdempotent(db, ref)),
     createApiKey: (key) => inTenant(key, (db) => createApiKey(db, key)),

@@ -186,6 +186,44 @@ describe("an idempotency key", () => {
     expect(await store.startIdempotent(ref("k3"), "hash")).toEqual({ start: "created", taskId });
   });
 
+  it("of a process that died is free when its session is, and the request that held it creates nothing any more", async () => {
+    const { store } = bench;
+    const other = await bench.open();
+    const held = { ...ref("k5"), holder: newId() };
+    const retaken = { ...ref("k5"), holder: newId() };
+    const create = (idempotency: typeof held) => {
+      const steps = [step("a", newId())];
+      const settings = taskSettings.parse({});
+      const task = {
+        tenantId,
+        taskId: newId(),
+        kind: "plan",
+        goal: "g",
+        input: null,
+        traces: [],
+        steps,
+        settings,
+        idempotency,
+      } as const;
+      return store.createTask(task).then(() => task.taskId);
+    };
+    expect(await other.store.startIdempotent(held, "hash")).toEqual({ start: "first" });
+    expect(await store.startIdempotent(retaken, "hash")).toEqual({ start: "in-flight" });
+    await bench.admin.query(
+      "update baton.worker_session set expires_at = now() - interval '1 second' where session_id = $1",
+      [other.session.sessionId],
+    );
+    expect(await store.startIdempotent(retaken, "hash")).toEqual({ start: "first" });
+    await expect(create(held)).rejects.toMatchObject({ code: "idempotency-key-in-flight" });
+    await store.dropIdempotent(held);
+    const taskId = await create(retaken);
+    await expect(create(held)).rejects.toMatchObject({ code: "idempotency-key-in-flight" });
+    expect(await store.startIdempotent({ ...ref("k5"), holder: newId() }, "hash")).toEqual({
+      start: "created",
+      taskId,
+    });
+  });
+
   it("is forgotten after 24 hours, and a minute after a request that wrote nothing", async () => {
     const { store, admin } = bench;
     await store.startIdempotent(ref("k4"), "hash");

@@ -158,7 +158,8 @@ async function answer(
   const reading = await read(deps, route, request, given);
   const key = route.idempotent ? readIdempotencyKey(request.headers) : undefined;
   if (key !== undefined) {
-    const ref = { tenantId: reading.principal.tenantId, route: `${route.method} ${route.path}`, key };
+    const { tenantId } = reading.principal;
+    const ref = { tenantId, route: `${route.method} ${route.path}`, key, holder: deps.newId() };
     return answerOnce(deps, code, reading, request, ref);
   }
   const reply = await code({ ...reading, request, idempotency: undefined, createdTaskId: undefined });

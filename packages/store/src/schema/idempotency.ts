@@ -11,6 +11,8 @@ export const idempotencyKey = baton.table(
     taskId: uuid("task_id"),
     answer: jsonb("answer"),
     createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
+    holder: uuid("holder"),
+    sessionId: uuid("session_id"),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.route, table.key] })],
 );

@@ -97,7 +97,11 @@ begin
 
   if p_task ? 'idempotency' then
     update baton.idempotency_key set task_id = v_task
-    where tenant_id = v_tenant and route = p_task->'idempotency'->>'route' and key = p_task->'idempotency'->>'key';
+    where tenant_id = v_tenant and route = p_task->'idempotency'->>'route' and key = p_task->'idempotency'->>'key'
+      and task_id is null and holder is not distinct from (p_task->'idempotency'->>'holder')::uuid;
+    if not found then
+      raise exception 'the idempotency key is held by another request' using errcode = 'BT003';
+    end if;
   end if;
   return coalesce(v_sent, '[]');
 end $$;
