@@ -52,7 +52,12 @@ export async function openPeer(name: PeerName, replaced: Shape = {}): Promise<Op
   await ensurePeersInstalled();
   const shape = { ...known[name].shape, ...replaced };
   const running = await known[name].start(shape);
-  await running.runChains(warmUp);
+  try {
+    await running.runChains(warmUp);
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
   return {
     shape,
     runChains: (load) => measureChains(running, load),

@@ -3,6 +3,7 @@
  *
  * `--in-flight 100,200` and `--rounds 1` narrow the run, `--set RESTATE_DEFAULT_NUM_PARTITIONS=4` tries another shape.
  */
+import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import { openPeer, peers } from "./index.ts";
 import type { ChainFigures, PeerName } from "./index.ts";
@@ -22,6 +23,10 @@ const { values } = parseArgs({
 const [tasks, steps, rounds] = [Number(values.tasks), Number(values.steps), Number(values.rounds)];
 const levels = values["in-flight"].split(",").map(Number);
 const replaced = Object.fromEntries(values.set.map((part) => part.split(/=(.*)/s).slice(0, 2) as [string, string]));
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
 
 for (const name of values.peer ?? peers) {
   if (!peers.includes(name as PeerName)) throw new Error(`No peer is called ${name}: take one of ${peers.join(", ")}.`);

@@ -1,5 +1,5 @@
 /** DBOS Transact: a library in the application's process, on the private PostgreSQL. */
-import { startServers } from "../../system/servers.ts";
+import { startPostgres } from "../machine.ts";
 import type { ChainLoad, IdleLoad, Peer, Shape } from "../peer.ts";
 import { startProgram } from "../program.ts";
 import { share } from "../share.ts";
@@ -7,10 +7,10 @@ import { share } from "../share.ts";
 export const dbos: Peer = {
   shape: { processes: 1, pool: 20 },
   async start(shape: Shape) {
-    const servers = await startServers();
+    const postgres = await startPostgres();
     const start = (executor: number) =>
       startProgram("dbos/app.ts", {
-        DATABASE_URL: new URL("/dbos_sys", servers.postgres.url).href,
+        DATABASE_URL: new URL("/dbos_sys", postgres.url).href,
         POOL: String(shape["pool"]),
         EXECUTOR: `bench-${executor}`,
       });
@@ -18,7 +18,7 @@ export const dbos: Peer = {
     const apps = [await start(0)];
     while (apps.length < Number(shape["processes"])) apps.push(await start(apps.length));
     return {
-      programs: { postgres: [servers.postgres.pid], apps: apps.map(({ pid }) => pid) },
+      programs: { postgres: [postgres.pid], apps: apps.map(({ pid }) => pid) },
       async runChains(load: ChainLoad) {
         const begin = performance.now();
         await Promise.all(
@@ -35,7 +35,7 @@ export const dbos: Peer = {
       runIdleChains: (load: IdleLoad) => apps[0]!.ask<number[]>("idle", load),
       async stop() {
         await Promise.all(apps.map((app) => app.stop()));
-        await servers.stop();
+        await postgres.stop();
       },
     };
   },

@@ -1,5 +1,5 @@
 /** openworkflow: client process and worker processes that meet in the private PostgreSQL. */
-import { startServers } from "../../system/servers.ts";
+import { startPostgres } from "../machine.ts";
 import type { ChainLoad, IdleLoad, Peer, Shape } from "../peer.ts";
 import { startProgram } from "../program.ts";
 import { share } from "../share.ts";
@@ -7,8 +7,8 @@ import { share } from "../share.ts";
 export const openworkflow: Peer = {
   shape: { processes: 1, pool: 20 },
   async start(shape: Shape) {
-    const servers = await startServers();
-    const url = new URL(servers.postgres.url);
+    const postgres = await startPostgres();
+    const url = new URL(postgres.url);
     // The pool's size is the driver's own option of the URL (postgres.js).
     url.searchParams.set("max", String(shape["pool"]));
     const settings = { DATABASE_URL: url.href };
@@ -21,7 +21,7 @@ export const openworkflow: Peer = {
     const restartWorkers = (concurrency: number) =>
       Promise.all(workers.map((worker, index) => worker.ask("restart", share(concurrency, count, index))));
     return {
-      programs: { postgres: [servers.postgres.pid], workers: workers.map(({ pid }) => pid), driver: [driver.pid] },
+      programs: { postgres: [postgres.pid], workers: workers.map(({ pid }) => pid), driver: [driver.pid] },
       async runChains(load: ChainLoad) {
         await restartWorkers(load.inFlight);
         return await driver.ask<number>("chains", load);
@@ -32,7 +32,7 @@ export const openworkflow: Peer = {
       },
       async stop() {
         await Promise.all([driver, ...workers].map((program) => program.stop()));
-        await servers.stop();
+        await postgres.stop();
       },
     };
   },
