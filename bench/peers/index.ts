@@ -16,7 +16,7 @@ import { dbos } from "./dbos/dbos.ts";
 import { openworkflow } from "./openworkflow/openworkflow.ts";
 import { restate } from "./restate/restate.ts";
 
-export { ensurePeersInstalled, peerVersions };
+export { peerVersions };
 
 const known = { restate, dbos, openworkflow } satisfies Record<string, Peer>;
 
@@ -67,23 +67,6 @@ export async function openPeer(name: PeerName, replaced: Shape = {}): Promise<Op
     },
     close: () => running.stop(),
   };
-}
-
-export async function runPeerChain(name: PeerName, load: ChainLoad): Promise<ChainFigures> {
-  return await withPeer(name, (peer) => peer.runChains(load));
-}
-
-export async function runPeerIdleChain(name: PeerName, load: { readonly runs: number }): Promise<IdleFigures> {
-  return await withPeer(name, (peer) => peer.runIdleChains(load));
-}
-
-async function withPeer<Figures>(name: PeerName, measure: (peer: OpenPeer) => Promise<Figures>): Promise<Figures> {
-  const peer = await openPeer(name);
-  try {
-    return await measure(peer);
-  } finally {
-    await peer.close();
-  }
 }
 
 async function measureChains(running: RunningPeer, load: ChainLoad): Promise<ChainFigures> {
