@@ -2,6 +2,7 @@
 import { until } from "../../stack/program.ts";
 import { backends } from "../../stack/stack.ts";
 import type { ChaosCase } from "../harness/case.ts";
+import { refuseGhosts } from "../harness/ghosts.ts";
 import { effectChain } from "../harness/plans.ts";
 import type { World } from "../harness/world.ts";
 
@@ -39,6 +40,7 @@ export const commitReplyLost: ChaosCase<{ replies: number }> = {
       await world.untilAllSettled(ids);
     }
     await until("every reply that was to be lost is lost", async () => parts.every(({ left }) => left() === 0));
+    await refuseGhosts(world);
     const again = await world.stack.database.read<{ count: number }>(
       "select count(*)::int as count from baton.task_execution_step where attempt_no > 1",
     );

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { backends, newId } from "../../stack/stack.ts";
 import type { ChaosCase } from "../harness/case.ts";
+import { refuseGhosts } from "../harness/ghosts.ts";
 import { effectChain } from "../harness/plans.ts";
 import type { World } from "../harness/world.ts";
 
@@ -30,6 +31,7 @@ export const pgRestart: ChaosCase<{ restarts: number; everyMs: number }> = {
     stopping.abort();
     await creating;
     await world.untilAllSettled();
+    await refuseGhosts(world);
     // By its own thread, which ends a process that does not hear of a lost lease, yes; by an error that nobody caught, no.
     const failed = [stack.api, ...stack.workers].filter(({ process }) => process.exitCode !== null);
     if (failed.length > 0) {
