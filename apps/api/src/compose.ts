@@ -13,7 +13,7 @@ import type { LogPort, MeterPort } from "@baton/core/ports";
 import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
 import { openRuntime, startLives } from "@baton/runtime";
-import type { Lives, Runtime } from "@baton/runtime";
+import type { FailPoints, Lives, Runtime } from "@baton/runtime";
 import { hashApiKey } from "./access/api-key.ts";
 import { createBoards } from "./board/boards.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -25,6 +25,8 @@ export interface ComposeOptions {
   readonly config: Config;
   readonly log: LogPort;
   readonly meter: MeterPort & { text(): Promise<string> };
+  /** Fault tests stop the process at named moments; absent in production. */
+  readonly failPoint?: FailPoints;
 }
 
 export interface Composed {
@@ -33,7 +35,7 @@ export interface Composed {
   close(graceMs: number): Promise<void>;
 }
 
-export async function compose({ config, log, meter }: ComposeOptions): Promise<Composed> {
+export async function compose({ config, log, meter, failPoint }: ComposeOptions): Promise<Composed> {
   const pools = [{ pool: interactivePool, slots: config.worker.concurrency }];
   // Comes to life after the runtime that hands wake-ups to it.
   let lives: Lives | undefined;
@@ -44,6 +46,7 @@ export async function compose({ config, log, meter }: ComposeOptions): Promise<C
     applicationName: "baton-api",
     pools,
     takesNow: (pool, wakeUp) => pool === interactivePool && lives?.take(wakeUp) === true,
+    ...(failPoint !== undefined && { failPoint }),
   });
   const close = async (graceMs: number) => {
     await lives?.stop(graceMs).catch((error: unknown) => log.warn("close-failed", { part: "interactive", error }));
@@ -62,6 +65,7 @@ export async function compose({ config, log, meter }: ComposeOptions): Promise<C
       continuation: config.worker.continuation,
       log,
       meter,
+      ...(failPoint !== undefined && { failPoint }),
     });
     const secret = await secretOf(runtime);
     await runtime.store.keepTaskDefaults(config.task);

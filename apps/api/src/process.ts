@@ -9,6 +9,7 @@ import { leaveWithParent } from "@baton/embedded/lifetime";
 import { createLog, createMeter } from "@baton/telemetry";
 import { createApi } from "./api.ts";
 import { compose } from "./compose.ts";
+import type { ComposeOptions } from "./compose.ts";
 import { listen } from "./server.ts";
 
 /** Streams have no end of their own; their readers resume elsewhere. */
@@ -23,13 +24,19 @@ export interface ApiProcess {
 export async function startApi(place: {
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly failPoint?: ComposeOptions["failPoint"];
 }): Promise<ApiProcess> {
   const { config } = loadConfig(place);
   const { graceMs } = config.worker;
   leaveWithParent({ graceMs: graceMs + closingMs });
   const log = createLog({ level: config.logLevel, fields: { service: "api" } });
   const meter = createMeter({ service: "api" });
-  const { deps, close } = await compose({ config, log, meter });
+  const { deps, close } = await compose({
+    config,
+    log,
+    meter,
+    ...(place.failPoint !== undefined && { failPoint: place.failPoint }),
+  });
   const server = await listen(createApi(deps), config.api).catch(async (error: unknown) => {
     await close(0);
     throw error;

@@ -13,6 +13,10 @@ import { leader } from "./leader.ts";
 import { partition } from "./partition.ts";
 import { pgRestart } from "./pg-restart.ts";
 import { redisGone } from "./redis-gone.ts";
+import { apiKill } from "./api-kill.ts";
+import { dualWrite } from "./dual-write.ts";
+import { payload } from "./payload.ts";
+import { race } from "./race.ts";
 import { zombie } from "./zombie.ts";
 
 export const cases: readonly ChaosCase[] = [
@@ -30,4 +34,8 @@ export const cases: readonly ChaosCase[] = [
   commitReplyLost,
   partition,
   duplicate,
+  apiKill,
+  dualWrite,
+  race,
+  payload,
 ] as readonly ChaosCase[];

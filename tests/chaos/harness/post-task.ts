@@ -1,13 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Stack } from "../../stack/stack.ts";
 
-const patienceMs = 60_000;
+const usualPatienceMs = 60_000;
 
 /**
  * Creates one task, asking again under the same key while no answer comes or the service says that it is not there.
- * Resolves to the task's id. Throws on any other answer, and when nothing is answered for 60 s.
+ * Resolves to the task's id. Throws on any other answer, and when nothing is answered for `patienceMs` (60 s).
  */
-export async function postTask(stack: Pick<Stack, "call">, body: unknown, idempotencyKey: string): Promise<string> {
+export async function postTask(
+  stack: Pick<Stack, "call">,
+  body: unknown,
+  idempotencyKey: string,
+  patienceMs = usualPatienceMs,
+): Promise<string> {
   const giveUpAt = performance.now() + patienceMs;
   for (let pauseMs = 50; ; pauseMs = Math.min(1_000, pauseMs * 2)) {
     const answer = await stack
@@ -20,7 +25,8 @@ export async function postTask(stack: Pick<Stack, "call">, body: unknown, idempo
       if (answer.status !== 503 && answer.status !== 409)
         throw new Error(`POST was answered ${answer.status}: ${text}`);
     }
-    if (performance.now() > giveUpAt) throw new Error("No task could be created for 60 s.", { cause: answer });
+    if (performance.now() > giveUpAt)
+      throw new Error(`No task could be created for ${patienceMs} ms.`, { cause: answer });
     await delay(pauseMs);
   }
 }
