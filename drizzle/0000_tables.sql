@@ -251,8 +251,8 @@ create table baton.task_execution_trace (
   -- A tenant-wide stream reads only below pg_snapshot_xmin: sequences lose late commits.
   xact_id xid8 not null default pg_current_xact_id(),
   created_at timestamptz not null,
-  primary key (tenant_id, task_id, no),
-  foreign key (tenant_id, task_id) references baton.task_execution on delete cascade
+  -- Written under the task's lock only; without a foreign key, whose check costs more than the row (docs/decisions/0013).
+  primary key (tenant_id, task_id, no)
 );
 
 create table baton.task_checkpoint (
@@ -304,8 +304,8 @@ create table baton.effect (
   late boolean not null default false,
   created_at timestamptz not null,
   finished_at timestamptz,
+  -- Written together with a look at its step; without a foreign key, as a trace.
   primary key (tenant_id, task_id, step_id, call_no),
-  foreign key (tenant_id, task_id, step_id) references baton.task_execution_step (tenant_id, task_id, step_id) on delete cascade,
   constraint effect_known check (effect in ('read', 'idempotent', 'write', 'irreversible')),
   constraint effect_state_known check (state in ('intent', 'succeeded', 'refused', 'unknown')),
   constraint effect_end_has_result check ((state in ('succeeded', 'refused')) = (result is not null))

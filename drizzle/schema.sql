@@ -182,7 +182,6 @@ create table baton.effect (
   finished_at timestamp with time zone,
   resolved boolean not null default false,
   constraint effect_pkey PRIMARY KEY (tenant_id, task_id, step_id, call_no),
-  constraint effect_tenant_id_task_id_step_id_fkey FOREIGN KEY (tenant_id, task_id, step_id) REFERENCES baton.task_execution_step(tenant_id, task_id, step_id) ON DELETE CASCADE,
   constraint effect_end_has_result CHECK (((state = ANY (ARRAY['succeeded'::text, 'refused'::text])) = (result IS NOT NULL))),
   constraint effect_known CHECK ((effect = ANY (ARRAY['read'::text, 'idempotent'::text, 'write'::text, 'irreversible'::text]))),
   constraint effect_state_known CHECK ((state = ANY (ARRAY['intent'::text, 'succeeded'::text, 'refused'::text, 'unknown'::text])))
@@ -450,8 +449,7 @@ create table baton.task_execution_trace (
   data jsonb not null,
   xact_id xid8 not null default pg_current_xact_id(),
   created_at timestamp with time zone not null,
-  constraint task_execution_trace_pkey PRIMARY KEY (tenant_id, task_id, no),
-  constraint task_execution_trace_tenant_id_task_id_fkey FOREIGN KEY (tenant_id, task_id) REFERENCES baton.task_execution(tenant_id, task_id) ON DELETE CASCADE
+  constraint task_execution_trace_pkey PRIMARY KEY (tenant_id, task_id, no)
 );
 alter table baton.task_execution_trace enable row level security;
 alter table baton.task_execution_trace force row level security;
@@ -535,7 +533,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
 --   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
 -- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
---   returns jsonb; plpgsql stable; body sha256 6bd39aa92083ef250af203caafbc8e129aaec63181c0ae523e0ba0697e44f4b9
+--   returns json; plpgsql stable; body sha256 65952220b136f66a26f775e1a3618d18484c1e777601b5576244a731803a3aac
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
@@ -547,7 +545,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile set enable_hashjoin=on; body sha256 afe3a435a98ab18b5a4ef3e0335f33dbb1e757dcb264d5afa2e9faa71f86ebe3
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
---   returns jsonb; plpgsql volatile; body sha256 e998a8e7bb6c6c1e198e80bab56223fff33a68e2993cd53cc912151ea3a48e6c
+--   returns json; plpgsql volatile; body sha256 9f29f21e1510c32f6233c59e972ab6efb988e7e647ef39a1fa2b08556b933592
 -- function baton_v1.client_of_key(p_hash text)
 --   returns TABLE(tenant_id uuid, key_id uuid, scopes text[], task_defaults jsonb); sql stable security definer set search_path=pg_catalog, pg_temp; body sha256 ddeef0e031c94a946157a99a430e31439cfab6a6a546a741f437f3fa4a957662
 -- function baton_v1.crash_attempt(p_tenant uuid, p_task uuid, p_step uuid, p_attempt integer, p_session uuid, p_cause jsonb, p_traces jsonb)
@@ -613,9 +611,9 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 e45ca324a69833edcf8a65538de0723d3f2a56fbbbbff829eb00bac7f564da46
+--   returns json; plpgsql volatile; body sha256 586a3b2d6a6d4150619e17d585987418e4ddbbe682690ba6657716a564bfed39
 -- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled text[], OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
---   returns record; plpgsql volatile; body sha256 452cc976a9a40ab0c2415c866763c02785380200d0a4810edf6f59ae21e881df
+--   returns record; plpgsql volatile; body sha256 655f36bc2401e864dcb4714745dda9f7d428b56d24a2cc58e37ab77f0cc6404b
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)

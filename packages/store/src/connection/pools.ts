@@ -1,8 +1,8 @@
 /**
  * Connections to PostgreSQL in their roles.
  *
- * Purpose: every connection runs as baton_engine (all tenants) or, inside an API transaction, as
- * baton_api with one tenant. Boundary: verbs get a way to query, never a connection.
+ * Purpose: every connection runs as baton_engine (all tenants) or as baton_api, which sees one tenant inside a
+ * transaction and none outside. Boundary: verbs get a way to query, never a connection.
  *
  * 1. No statement runs as the user the URL names, except migrations and LISTEN, which reads no row.
  * 2. Start-up fails when a role is superuser, owner or BYPASSRLS.
@@ -15,6 +15,7 @@ import { isSilence, toStoreError } from "./database-error.ts";
 
 export interface PoolOptions {
   readonly url: string;
+  /** Of each role. */
   readonly maxConnections: number;
   readonly applicationName: string;
   readonly onError: (error: Error) => void;
@@ -67,28 +68,11 @@ export function isUuid(text: string): boolean {
 
 export function openConnections(options: PoolOptions): Connections {
   const { answerMs = defaultAnswerMs } = options;
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    max: options.maxConnections,
-    application_name: options.applicationName,
-    keepAlive: true,
-    connectionTimeoutMillis: 10_000,
-    query_timeout: longestMs,
-    // bigint and numeric columns stay within 2^53 here: counts, bytes, positions, milliseconds.
-    types: {
-      getTypeParser: (oid, format) => (oid === 20 || oid === 1700 ? Number : pg.types.getTypeParser(oid, format)),
-    },
-    verify: (client, done) => {
-      client.query(bounded(`set role baton_engine; ${planning}; ${letGo}`, answerMs)).then(() => done(), done);
-    },
-  });
-  pool.on("error", options.onError);
-  // One that breaks between two statements of a transaction has no other listener, and would end the process; the next
-  // statement rejects. What breaks while idle is the pool's to report.
-  pool.on("connect", (client) => client.on("error", () => undefined));
+  const pool = openPool(options, "baton_engine", answerMs);
+  const clients = openPool(options, "baton_api", answerMs);
   const database = drizzle(pool);
   const failed = (error: unknown): unknown => {
-    if (isSilence(error)) dropIdle(pool);
+    if (isSilence(error)) for (const each of [pool, clients]) dropIdle(each);
     return toStoreError(error);
   };
 
@@ -112,11 +96,9 @@ export function openConnections(options: PoolOptions): Connections {
         throw new BatonError("invalid-request", `The tenant id ${JSON.stringify(tenantId)} is not a UUID.`);
       let client: pg.PoolClient | undefined;
       try {
-        client = await pool.connect();
+        client = await clients.connect();
         const open = client;
-        await open.query(
-          bounded(`begin; set local role baton_api; set local baton.tenant_id = '${tenantId}'`, answerMs),
-        );
+        await open.query(bounded(`begin; set local baton.tenant_id = '${tenantId}'`, answerMs));
         const result = await run(drizzle(open));
         await open.query("commit");
         open.release();
@@ -127,7 +109,9 @@ export function openConnections(options: PoolOptions): Connections {
       }
     },
     database,
-    close: () => pool.end(),
+    close: async () => {
+      await Promise.all([pool.end(), clients.end()]);
+    },
   };
 }
 
@@ -142,6 +126,33 @@ function dropIdle(pool: pg.Pool): void {
       () => undefined,
     );
   }
+}
+
+/**
+ * One role for life: plans depend on the role, so a connection that changed it would make each of them anew. A pool
+ * opens its connections when they are needed; a worker never opens one of clients.
+ */
+function openPool(options: PoolOptions, role: "baton_engine" | "baton_api", answerMs: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.maxConnections,
+    application_name: options.applicationName,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: longestMs,
+    // bigint and numeric columns stay within 2^53 here: counts, bytes, positions, milliseconds.
+    types: {
+      getTypeParser: (oid, format) => (oid === 20 || oid === 1700 ? Number : pg.types.getTypeParser(oid, format)),
+    },
+    verify: (client, done) => {
+      client.query(bounded(`set role ${role}; ${planning}; ${letGo}`, answerMs)).then(() => done(), done);
+    },
+  });
+  pool.on("error", options.onError);
+  // One that breaks between two statements of a transaction has no other listener, and would end the process; the next
+  // statement rejects. What breaks while idle is the pool's to report.
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return pool;
 }
 
 /** The types of pg do not know of a limit for one statement. */

@@ -12,7 +12,7 @@ as $$
 begin
   with told as materialized (
     -- An attempt that is told twice in one call counts once: the first wins.
-    select distinct on (s) * from rows from (jsonb_to_recordset(p_outcomes) as (
+    select distinct on (s) n, t, s, a, output, blob, bytes, preview, estimated, usage, traces, cont from rows from (jsonb_to_recordset(p_outcomes) as (
       n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead jsonb, adds jsonb,
       result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
       with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, adds, result, estimated, usage, traces, cont, ord)
@@ -23,8 +23,12 @@ begin
     select o.*, s.position, s.pool, t.trace_no, t.concurrency - t.running_count - t.dispatched_count as spare, t.settled_seq,
            row_number() over (partition by o.n, o.t order by s.position)::int as k
     from told o
-    cross join lateral (select * from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s
-    cross join lateral (select * from baton.task_execution f where f.tenant_id = o.n and f.task_id = o.t offset 0) t
+    cross join lateral (
+      select f.position, f.pool, f.state, f.attempt_no, f.session_id, f.kind, f.parent_step_id
+      from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s
+    cross join lateral (
+      select f.trace_no, f.concurrency, f.running_count, f.dispatched_count, f.settled_seq, f.intent, f.failed_count, f.evaluates
+      from baton.task_execution f where f.tenant_id = o.n and f.task_id = o.t offset 0) t
     where s.state = 'running' and s.attempt_no = o.a and s.session_id = p_session and s.kind = 'user' and s.parent_step_id is null
       and t.intent = 'none' and t.failed_count = 0 and not t.evaluates
   ),
@@ -39,7 +43,8 @@ begin
            baton_v1.join_holds(s.join_n, s.deps_open - g.total, s.deps_satisfied + g.total, s.deps_dead) as readied
     from (select tenant_id, task_id, to_step_id, count(*)::int as total from judged group by 1, 2, 3) g
     cross join lateral (
-      select * from baton.task_execution_step f where f.tenant_id = g.tenant_id and f.task_id = g.task_id and f.step_id = g.to_step_id offset 0) s
+      select f.pool, f.kind, f.rank, f.position, f.order_at, f.state, f.join_n, f.deps_open, f.deps_satisfied, f.deps_dead
+      from baton.task_execution_step f where f.tenant_id = g.tenant_id and f.task_id = g.task_id and f.step_id = g.to_step_id offset 0) s
     where s.state = 'pending'
   ),
   oldest as materialized (
@@ -52,7 +57,7 @@ begin
   ),
   -- Windows instead of joins: the rows of one call are never compared with each other pair by pair.
   ranked as (
-    select *,
+    select n, t, s, kind, fate, total, output, blob, bytes, usage, settled_no, estimated, trace_count,
       sum(free) over (partition by n, t, pool) as free_slots,
       row_number() over (partition by n, t, pool, fate order by rank desc, position) as nth,
       row_number() over (partition by n, t, fate order by rank desc, position) as nth_of_task,
@@ -69,7 +74,8 @@ begin
     ) x
   ),
   placed as materialized (
-    select *, fate = 'goes' and not runs and within and row_number() over (partition by fate = 'goes' and not runs and within order by nth_of_task) <= p_room as sent
+    select n, t, s, kind, fate, total, output, blob, bytes, usage, settled_no, estimated, trace_count, runs,
+           fate = 'goes' and not runs and within and row_number() over (partition by fate = 'goes' and not runs and within order by nth_of_task) <= p_room as sent
     from (
       select *, coalesce(nth_of_task <= allowed, true) as within, fate = 'goes' and nth <= free_slots and coalesce(nth_of_task <= allowed, true) as runs from ranked) r
   ),
@@ -117,7 +123,10 @@ begin
       baton_v1.task_state('none', (f.pending_count - c.readied)::int, (f.ready_count + c.readied - c.sent - c.claimed)::int, (f.dispatched_count + c.sent)::int,
         f.backoff_count, (f.running_count - c.done + c.claimed)::int, f.waiting_count, 0, f.held_count, f.planning_count, f.evaluating_count, f.claimed_count) as new_state
     from change c
-    cross join lateral (select * from baton.task_execution f where f.tenant_id = c.n and f.task_id = c.t offset 0) f
+    cross join lateral (
+      select f.state, f.settled_seq, f.completed_count, f.checkpoint_interval, f.pending_count, f.ready_count, f.dispatched_count, f.backoff_count,
+             f.running_count, f.waiting_count, f.held_count, f.planning_count, f.evaluating_count, f.claimed_count
+      from baton.task_execution f where f.tenant_id = c.n and f.task_id = c.t offset 0) f
   ),
   written as (
     insert into baton.task_execution_trace (tenant_id, task_id, no, type, step_id, attempt_no, data, created_at)

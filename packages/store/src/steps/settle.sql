@@ -11,7 +11,7 @@ create type baton_v1.settling as (
 -- Repeating a flush id answers already-settled with the same continuations.
 -- p_room: wake-ups the queue may still take; 0 leaves successors to the pump.
 create function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room int)
-returns jsonb language plpgsql
+returns json language plpgsql
 as $$
 declare
   v_now timestamptz := baton.clock();
@@ -44,7 +44,7 @@ begin
     from (select o, (o->>'s') || '/' || (o->>'a') = any (v_simple.settled) as done from jsonb_array_elements(p_outcomes) o) o
     into v_rest, v_answers;
     if v_rest is null then
-      return jsonb_build_object('answers', v_answers, 'continued', baton_v1.attempt_inputs(v_simple.continued, true), 'wakeUps', v_simple.wake_ups);
+      return json_build_object('answers', v_answers, 'continued', baton_v1.attempt_inputs(v_simple.continued, true), 'wakeUps', v_simple.wake_ups);
     end if;
     v_continued := v_simple.continued;
     v_wake := v_simple.wake_ups;
@@ -183,7 +183,7 @@ begin
       where s.claim_flush_id = p_flush and s.state = 'running' and s.session_id = p_session);
   end if;
 
-  return jsonb_build_object(
+  return json_build_object(
     'answers', coalesce(v_answers, '[]') || (select jsonb_agg(jsonb_build_object('s', u.step_id, 'a', u.attempt_no, 'status', u.status)) from unnest(v) u),
     'continued', baton_v1.attempt_inputs(v_continued, true),
     'wakeUps', v_wake);

@@ -7,14 +7,19 @@ type Ages = Parameters<HousekeepingStore["prune"]>[0];
 
 const before = (ageMs: number) => sql`baton.clock() - make_interval(secs => ${ageMs / 1000})`;
 
-/** Index: task_finished, idempotency_by_age, session_ended, live_message_by_age. Rows cascade to steps, edges and traces. */
+/** Index: task_finished, idempotency_by_age, session_ended, live_message_by_age. Rows cascade to steps and edges; traces and effects have no foreign key. */
 export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks: number }> {
   const tasks = await rowsOf<{ taskId: string }>(
     db,
-    sql`delete from baton.task_execution t using (
+    sql`with old as materialized (
           select tenant_id, task_id from baton.task_execution
           where finished_at < ${before(ages.finishedTasksMs)} and state in ('completed', 'cancelled')
-          order by finished_at limit 200 for update skip locked) old
+          order by finished_at limit 200 for update skip locked),
+        traces as (
+          delete from baton.task_execution_trace r using old where r.tenant_id = old.tenant_id and r.task_id = old.task_id),
+        effects as (
+          delete from baton.effect e using old where e.tenant_id = old.tenant_id and e.task_id = old.task_id)
+        delete from baton.task_execution t using old
         where t.tenant_id = old.tenant_id and t.task_id = old.task_id
         returning t.task_id as "taskId"`,
   );
