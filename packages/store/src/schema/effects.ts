@@ -18,9 +18,9 @@ export const effect = baton.table(
     state: text("state").notNull(),
     result: jsonb("result"),
     late: boolean("late").notNull().default(sql`default`),
-    resolved: boolean("resolved").notNull().default(sql`default`),
     createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
     finishedAt: timestamp("finished_at", { withTimezone: true }),
+    resolved: boolean("resolved").notNull().default(sql`default`),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.taskId, table.stepId, table.callNo] })],
 );

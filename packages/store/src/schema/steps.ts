@@ -39,7 +39,6 @@ export const taskExecutionStep = baton.table(
     attemptNo: integer("attempt_no").notNull().default(sql`default`),
     failureCount: integer("failure_count").notNull().default(sql`default`),
     crashCount: integer("crash_count").notNull().default(sql`default`),
-    held: boolean("held").notNull().default(sql`default`),
     sessionId: uuid("session_id"),
     claimFlushId: uuid("claim_flush_id"),
     settleFlushId: uuid("settle_flush_id"),
@@ -56,6 +55,7 @@ export const taskExecutionStep = baton.table(
     createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
     startedAt: timestamp("started_at", { withTimezone: true }),
     finishedAt: timestamp("finished_at", { withTimezone: true }),
+    held: boolean("held").notNull().default(sql`default`),
   },
   (table) => [primaryKey({ columns: [table.stepId, table.taskId, table.tenantId] })],
 );
