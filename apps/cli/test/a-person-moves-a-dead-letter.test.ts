@@ -12,6 +12,8 @@ beforeAll(async () => {
   const afterwards = (work: () => Promise<void>) => void afterFile.push(work);
   cwd = await temporaryFolder(afterwards);
   await mkdir(join(cwd, "papers"));
+  await mkdir(join(cwd, "tools"));
+  await writeFile(join(cwd, "tools", "till.mjs"), till);
   const dev = baton(["dev", "--port", "0"], { cwd, afterwards });
   const [, baseUrl = ""] = await dev.says(/api +(http:\S+)/);
   client = createClient({ baseUrl, apiKey: (await readFile(join(cwd, ".baton", "api-key"), "utf8")).trim() });
@@ -19,6 +21,23 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const work of afterFile.toReversed()) await work();
 });
+
+/** Its first call fails after it may have charged. */
+const till = `
+import { defineTool } from ${JSON.stringify(new URL("../../../packages/tools/src/index.ts", import.meta.url).href)};
+import { z } from ${JSON.stringify(new URL("../../../packages/tools/node_modules/zod/index.js", import.meta.url).href)};
+export default defineTool({
+  name: "till.charge",
+  description: "Charges",
+  effect: "irreversible",
+  input: z.strictObject({ amount: z.number() }),
+  output: z.strictObject({ receipt: z.string() }),
+  execute(_input, { attemptNo, idempotencyKey }) {
+    if (attemptNo === 1) throw new Error("the till was reset");
+    return { receipt: idempotencyKey };
+  },
+});
+`;
 
 const call = (...args: string[]) => finished(baton(args, { cwd }));
 
@@ -90,4 +109,36 @@ it("it is completed with an output or a file of one, or skipped, once", async ()
   expect(refused.exit).toBe(65);
   expect(await resolve(three.taskId, "--skip")).toMatchObject({ exit: 66, stdout: "" });
   expect(await resolve(three.stepId, "--output-file", "nowhere.json")).toMatchObject({ exit: 66, stdout: "" });
+});
+
+it("a call in doubt is shown as it was made, and made again or not by a person's word", async () => {
+  const charge = async () => {
+    const step = { id: "pay", type: "tool", tool: "till.charge", arguments: { amount: 3 } } as const;
+    const { id: taskId } = await client.createTask({ goal: "Pay", plan: { steps: [step] } });
+    await reaches(taskId, "blocked");
+    for await (const { id: stepId } of client.steps(taskId)) return { taskId, stepId };
+    throw new Error("The task has no step.");
+  };
+  const [one, two] = [await charge(), await charge()];
+  const why = await call("why", one.taskId);
+  const shown = await call("dead-letters", "show", one.stepId);
+  expect(why.stdout.replaceAll(/\s+/g, " ")).toContain('till.charge({"amount": 3})');
+  expect(shown.stdout).toContain(`${one.stepId}-1`);
+  for (const { stdout } of [why, shown]) {
+    for (const how of ["--happened '<json>'", "--did-not-happen"]) {
+      expect(stdout.replaceAll(/\\\n\s+/g, "")).toContain(`resolve ${one.stepId} ${how} --reason '<why>'`);
+    }
+  }
+  const resolve = (stepId: string, ...how: string[]) => call("resolve", stepId, ...how, "--reason", "looked");
+  expect(await resolve(one.stepId, "--happened", '{"receipt":"r-17"}', "--skip")).toMatchObject({ exit: 64 });
+  expect(await resolve(one.stepId, "--skip", "--call", "1")).toMatchObject({ exit: 64 });
+  expect(await resolve(one.stepId, "--did-not-happen", "--call", "2")).toMatchObject({ exit: 64 });
+  const told = await resolve(one.stepId, "--happened", '{"receipt":"r-17"}');
+  expect(told).toMatchObject({ exit: 0, stderr: "" });
+  expect(told.stdout).toContain(`${one.stepId}  till.charge took place: its step goes on\n${one.taskId}  `);
+  expect((await resolve(two.stepId, "--did-not-happen")).stdout).toContain("did not take place: it is made again\n");
+  for (const { taskId } of [one, two]) await reaches(taskId, "completed");
+  expect((await client.getTask(one.taskId)).result).toEqual({ receipt: "r-17" });
+  expect((await client.getTask(two.taskId)).result).toEqual({ receipt: `${two.stepId}-1` });
+  expect(await resolve(two.stepId, "--did-not-happen")).toMatchObject({ exit: 66 });
 });
