@@ -10,6 +10,7 @@ import { halfOpen } from "./half-open.ts";
 import { kill } from "./kill.ts";
 import { killPoint } from "./kill-point.ts";
 import { leader } from "./leader.ts";
+import { ledger } from "./ledger.ts";
 import { partition } from "./partition.ts";
 import { pgRestart } from "./pg-restart.ts";
 import { redisGone } from "./redis-gone.ts";
@@ -38,4 +39,5 @@ export const cases: readonly ChaosCase[] = [
   dualWrite,
   race,
   payload,
+  ledger,
 ] as readonly ChaosCase[];
