@@ -7,6 +7,7 @@
  *    worker's messages lie that long, and nobody waits for them: the step is dispatched anew.
  */
 import type { IQueueBackend, Queue, WorkerOptions } from "bullmq";
+import { kept } from "./retention.ts";
 import type { PoolWorker, Perform } from "./worker.ts";
 
 /** A BullMQ queue whatever its backend. */
@@ -31,20 +32,6 @@ export interface Backend {
 const lockMs = 5 * 60_000;
 /** The largest count that PostgreSQL's integer and Lua's double both hold. */
 const noLimit = 2_000_000_000;
-/** For Bull Board. */
-const kept = { count: 1_000 };
-const keptAll = { count: -1 };
-const trimEvery = 250;
-
-/**
- * What the n-th completion of a consumer, from 0, leaves of the messages that were completed before it: the last
- * 1,000, or all of them. On PostgreSQL trimming reads all that is kept: 75 % of the server's work when every
- * completion does it, 2 % when every 250th does.
- */
-export function keptAfter(completion: number): { readonly count: number } {
-  return completion % trimEvery === 0 ? kept : keptAll;
-}
-
 export const queueSettings = {
   // How many completed ones are kept is decided when one completes (`keptAfter`).
   defaultJobOptions: { attempts: 1, removeOnFail: kept, keepLogs: 0, stackTraceLimit: 3 },

@@ -13,7 +13,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "bullmq";
 import type { BackendFactory, IQueueBackend, Job, RedisQueueBackend, WorkerOptions } from "bullmq";
-import { keptAfter } from "./backend.ts";
+import { keptAfter } from "./retention.ts";
 
 export type Perform = (data: unknown) => Promise<void>;
 
