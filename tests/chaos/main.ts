@@ -162,7 +162,7 @@ async function main(): Promise<number> {
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
   say(`seed ${options.seed}`);
-  const postgres = await startTestPostgres({ max_connections: "400" });
+  const postgres = await startTestPostgres({ max_connections: 400 });
   try {
     const servers = { postgresUrl: postgres.url, signal: stopping.signal };
     const { mutation } = options;

@@ -2,7 +2,7 @@
  * The fault suite at the scale of `npm test`: every case over every backend, with continuation on one of them and off
  * on the other; `npm run chaos` runs all combinations at full scale.
  */
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { backends } from "../stack/stack.ts";
 import { cases } from "./cases/index.ts";
 import { createRandom } from "./harness/random.ts";
@@ -10,7 +10,8 @@ import { failureText } from "./harness/report.ts";
 import { runCase } from "./harness/run-case.ts";
 
 const patienceMs = 300_000;
-/** Several cases run side by side. */
+/** Most of a case is waiting for leases, so several run side by side; more would only wait for the processor. */
+vi.setConfig({ maxConcurrency: 4 });
 const slack = 5;
 
 for (const backend of backends) {

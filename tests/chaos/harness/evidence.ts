@@ -1,6 +1,6 @@
 /** Everything that a run left behind: rows, traces and effects, read once, after the last process has ended. */
 import { defaultTenantId } from "@baton/core";
-import type { TraceRow } from "@baton/core/events";
+import { type ReducedCounters, reducedCounters, type TraceRow } from "@baton/core/events";
 import type { Store } from "@baton/store";
 import type { StoredEffect } from "./sink.ts";
 import type { Expected, World } from "./world.ts";
@@ -15,6 +15,8 @@ export interface TaskEvidence {
   readonly task: TaskRow | undefined;
   readonly steps: readonly StepRow[];
   readonly traces: readonly TraceRow[];
+  /** The task row's own counters, in the words of `reduce`. */
+  readonly counters: ReducedCounters | undefined;
 }
 
 export interface Evidence {
@@ -37,10 +39,11 @@ const readers = 4;
 export async function gather(world: World): Promise<Evidence> {
   const { stack, sink, tasks } = world;
   const left = [...tasks];
+  const counters = await readCounters(world);
   const found: TaskEvidence[] = [];
   const read = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      found.push(await readTask(stack.store, ...next));
+      found.push({ ...(await readTask(stack.store, ...next)), counters: counters.get(next[0]) });
     }
   };
   await Promise.all(Array.from({ length: readers }, read));
@@ -59,7 +62,20 @@ export async function gather(world: World): Promise<Evidence> {
   };
 }
 
-async function readTask(store: Store, taskId: string, expected: Expected): Promise<TaskEvidence> {
+/** Which of the ready steps are dispatched or backing off is no event: to `reduce` the three are one. */
+async function readCounters({ stack }: World): Promise<ReadonlyMap<string, ReducedCounters>> {
+  const columns = reducedCounters.map((name) =>
+    name === "ready" ? "ready_count + dispatched_count + backoff_count as ready" : `${name}_count as ${name}`,
+  );
+  const rows = await stack.database.read<Readonly<Record<string, string>>>(
+    `select task_id as "taskId", ${columns.join(", ")} from baton.task_execution`,
+  );
+  const countersOf = (row: Readonly<Record<string, string>>): ReducedCounters =>
+    Object.fromEntries(reducedCounters.map((name) => [name, Number(row[name])])) as ReducedCounters;
+  return new Map(rows.map((row) => [row["taskId"] ?? "", countersOf(row)]));
+}
+
+async function readTask(store: Store, taskId: string, expected: Expected): Promise<Omit<TaskEvidence, "counters">> {
   const ref = { tenantId: defaultTenantId, taskId };
   const task = await store.getTask(ref);
   const steps = await store.listTaskSteps(ref, { limit: 1_000_000 });

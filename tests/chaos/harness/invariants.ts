@@ -164,10 +164,11 @@ export function faultsHappened({ faults, recovered, least }: Judged): Findings {
 
 /** I11: the rows are what the event log says. */
 export function rowsEqualTraces({ evidence }: Judged): Findings {
-  return evidence.tasks.flatMap(({ taskId, task, steps, traces }) => {
+  return evidence.tasks.flatMap(({ taskId, task, steps, traces, counters }) => {
     if (task === undefined) return [];
     try {
-      return compareWithRows(reduce(traces), { task, steps }).map((difference) => `task ${taskId}: ${difference}`);
+      const rows = { task, steps, ...(counters !== undefined && { counters }) };
+      return compareWithRows(reduce(traces), rows).map((difference) => `task ${taskId}: ${difference}`);
     } catch (error) {
       return [`task ${taskId}: its traces tell no possible story: ${String(error)}`];
     }

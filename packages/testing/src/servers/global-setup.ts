@@ -12,8 +12,14 @@ declare module "vitest" {
   }
 }
 
+/** Four systems of up to ten processes each stand side by side in the fault suite. */
+const maxConnections = 600;
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [postgres, reason] = await Promise.all([startTestPostgres(), redisUnavailable()]);
+  const [postgres, reason] = await Promise.all([
+    startTestPostgres({ max_connections: maxConnections }),
+    redisUnavailable(),
+  ]);
   project.provide("postgresUrl", postgres.url);
   project.provide("redisUnavailable", reason ?? "");
   if (reason !== undefined) console.warn(`Suites on Redis are skipped: ${reason}.`);
