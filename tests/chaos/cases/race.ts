@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { PlanSpec } from "@baton/core/plan";
 import { taskStates } from "@baton/core/lifecycle";
+import { until } from "../../stack/program.ts";
 import { backends } from "../../stack/stack.ts";
 import type { ChaosCase } from "../harness/case.ts";
 import { effectFan } from "../harness/plans.ts";
@@ -10,6 +11,8 @@ import type { World } from "../harness/world.ts";
 const verbs = ["cancel", "pause", "resume", "retry"] as const;
 const promisedAbortMs = 2_000;
 const fan = 3;
+/** Longer than any run: only an abort ends it. */
+const endlessMs = 3_600_000;
 
 export const race: ChaosCase<{ tasks: number }> = {
   id: "race",
@@ -21,11 +24,14 @@ export const race: ChaosCase<{ tasks: number }> = {
   world: { slots: 25 },
   async run(world, { tasks }) {
     const { random, faults } = world;
-    const acting: Promise<void>[] = [];
+    const doomed = await world.createTasks(Math.ceil(tasks / 20), (index) => planOf(world, index, endlessMs));
+    const acting = doomed.map((id) => cancelWhileItRuns(world, id));
     // As many at a time as keep the slots in use: most words then meet something that moves.
     const wave = 50;
     for (let created = 0; created < tasks; created += wave) {
-      const ids = await world.createTasks(Math.min(wave, tasks - created), (index) => planOf(world, index));
+      const ids = await world.createTasks(Math.min(wave, tasks - created), (index) =>
+        planOf(world, index, random.between(50, 600)),
+      );
       acting.push(...ids.map((id) => disturb(world, id, random.derive(id))));
       await delay(random.between(200, 600));
     }
@@ -33,21 +39,27 @@ export const race: ChaosCase<{ tasks: number }> = {
     if (faults.count("cancel") === 0 || faults.count("pause") === 0) throw new Error("No word came in time to matter.");
     await world.untilAllSettled();
     await refuseStartsAfterCancel(world);
-    await refuseLateAborts(world);
+    await refuseLateAborts(world, doomed);
   },
 };
 
 /** A stay that fails once in every third task, effects side by side, and one after them. */
-function planOf({ random }: World, index: number): PlanSpec {
+function planOf({ random }: World, index: number, stayMs: number): PlanSpec {
   const stay = {
     id: "stay",
     type: "tool" as const,
     tool: "chaos.stay",
-    arguments: { ms: random.between(50, 600), failures: index % 3 === 0 ? 1 : 0 },
+    arguments: { ms: stayMs, failures: index % 3 === 0 ? 1 : 0 },
     retry: { max_attempts: 1 },
   };
   const effects = effectFan(fan, { before_ms: random.between(0, 300) }).steps;
   return { steps: [stay, ...effects.map((step) => (step.id === "join" ? step : { ...step, depends_on: ["stay"] }))] };
+}
+
+async function cancelWhileItRuns(world: World, taskId: string): Promise<void> {
+  await until("the stay runs", async () => (await world.stack.client.getTask(taskId)).runningSteps > 0);
+  await delay(world.random.between(0, 1_000));
+  await say(world, taskId, "cancel");
 }
 
 type Verb = (typeof verbs)[number];
@@ -92,29 +104,25 @@ async function refuseStartsAfterCancel({ stack }: World): Promise<void> {
   if (late.length > 0) throw new Error(`After a cancel: ${JSON.stringify(late.slice(0, 5))}`);
 }
 
-/** Every stay that ran when its task was cancelled has heard of it in time. */
-async function refuseLateAborts({ stack, slack }: World): Promise<void> {
-  const aborted = new Map<string, number>();
-  for (const worker of stack.workers) {
-    for (const [, stepId = "", at] of worker.output().matchAll(/stay-aborted (\S+) (\d+)/g))
-      aborted.set(stepId, Number(at));
-  }
-  const running = await stack.database.read<{ stepId: string; cancelledAt: number; leftMs: number }>(
-    `select s.step_id::text as "stepId", extract(epoch from c.created_at)::float8 * 1000 as "cancelledAt",
-       (s.config->'arguments'->>'ms')::float8 - extract(epoch from c.created_at - s.started_at)::float8 * 1000 as "leftMs"
+/** Every endless stay was aborted by its cancel, and in time. */
+async function refuseLateAborts({ stack, slack }: World, taskIds: readonly string[]): Promise<void> {
+  const cancelled = await stack.database.read<{ stepId: string; at: number }>(
+    `select s.step_id::text as "stepId", extract(epoch from c.created_at)::float8 * 1000 as at
      from baton.task_execution_step s
      join baton.task_execution_trace c on c.tenant_id = s.tenant_id and c.task_id = s.task_id and c.type = 'task-cancelled'
-     where s.key = 'stay' and s.state = 'cancelled' and s.attempt_no > 0
-       and exists (select from baton.task_execution_trace b where b.tenant_id = s.tenant_id and b.task_id = s.task_id
-                   and b.step_id = s.step_id and b.attempt_no = s.attempt_no and b.type = 'step-started')
-       and not exists (select from baton.task_execution_trace e where e.tenant_id = s.tenant_id and e.task_id = s.task_id
-                       and e.step_id = s.step_id and e.attempt_no = s.attempt_no and e.no < c.no
-                       and e.type in ('step-released', 'step-failed', 'step-crashed'))`,
+     where s.key = 'stay' and s.task_id = any ($1)`,
+    [taskIds],
   );
-  const late = running.filter(({ stepId, cancelledAt, leftMs }) => {
-    const at = aborted.get(stepId);
-    // One that was over before it could hear of it says nothing.
-    return at === undefined ? leftMs > promisedAbortMs * slack : at - cancelledAt > promisedAbortMs * slack;
-  });
-  if (late.length > 0) throw new Error(`Aborted late or never: ${JSON.stringify(late.slice(0, 5))}`);
+  if (cancelled.length !== taskIds.length) throw new Error(`${cancelled.length} of ${taskIds.length} were cancelled.`);
+  const aborted = () =>
+    new Map(
+      stack.workers.flatMap((worker) =>
+        [...worker.output().matchAll(/stay-aborted (\S+) (\d+)/g)].map(([, stepId = "", at]) => [stepId, Number(at)]),
+      ),
+    );
+  await until("every stay was told to go", async () => cancelled.every(({ stepId }) => aborted().has(stepId)));
+  const times = aborted();
+  const delays = cancelled.map(({ stepId, at }) => (times.get(stepId) ?? Number.POSITIVE_INFINITY) - at);
+  const longest = Math.max(...delays);
+  if (longest > promisedAbortMs * slack) throw new Error(`A step was aborted ${longest} ms after its cancel.`);
 }
