@@ -147,6 +147,21 @@ describe("an output", () => {
     });
   });
 
+  test("that is handed whole to a tool counts to the size of its arguments, and the error says so", async () => {
+    const { runPlan, steps } = await open({ tools: [big, echo] });
+    const chars = 32 * 1024 * 1024 - 2;
+    const { ref } = await runPlan({
+      steps: [
+        { id: "a", type: "tool", tool: "big", arguments: { chars } },
+        { id: "b", type: "tool", tool: "echo", depends_on: ["a"], arguments: { value: cel("steps.a.output") } },
+      ],
+    });
+    expect((await steps(ref)).get("b")?.error).toMatchObject({
+      code: "payload-too-large",
+      message: expect.stringMatching(/^The arguments have \d+ bytes; the limit is 33554432/),
+    });
+  });
+
   test("kept by reference is read by the expressions of a later step", async () => {
     const { runPlan, steps } = await open({ tools: [big, echo] });
     const { ref } = await runPlan({

@@ -53,7 +53,7 @@ export function createToolPerformer(parts: ToolPerformerParts): Performer {
       callNo,
       tool: tool.name,
       effect: tool.effect,
-      argumentsJson: encodeOutput(args, "tool-output-invalid"),
+      argumentsJson: encodeOutput(args, "tool-input-invalid"),
     };
     const call = { parts, context, tool, args, intent };
     const start = await begin(call, intent);
