@@ -15,7 +15,7 @@ import { createRandom } from "./harness/random.ts";
 import { failureText, scaleText, table } from "./harness/report.ts";
 import { type CaseReport, runCase } from "./harness/run-case.ts";
 import { boundedSchedule, type Combination, fullSchedule, type PlannedRun } from "./harness/schedule.ts";
-import { type Mutation, mutations, sabotage } from "./mutations.ts";
+import { brokenStallMs, type Mutation, mutations, sabotage } from "./mutations.ts";
 
 const usage = `npm run chaos [-- --minutes N] [--seed S] [--case ID]… [--backend postgres|redis] [--json]
 npm run chaos -- --mutation ${mutations.map(({ id }) => id).join("|")}   breaks Baton and expects the suite to notice
@@ -90,7 +90,10 @@ async function runOne(planned: PlannedRun, seed: string, servers: Servers, mutat
     scale,
     slack: 1,
     ...servers,
-    ...(mutation !== undefined && { sabotage: (database) => sabotage(database, mutation) }),
+    ...(mutation !== undefined && {
+      stallMs: brokenStallMs,
+      sabotage: (database) => sabotage(database, mutation),
+    }),
   });
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, inject, it } from "vitest";
 import { cases } from "./cases/index.ts";
 import { createRandom } from "./harness/random.ts";
 import { runCase } from "./harness/run-case.ts";
-import { mutations, sabotage } from "./mutations.ts";
+import { brokenStallMs, mutations, sabotage } from "./mutations.ts";
 
 const patienceMs = 300_000;
 
@@ -18,6 +18,7 @@ describe("the fault suite fails", () => {
         random: createRandom(`mutation/${mutation.id}`),
         scale: chaosCase.scale.t,
         slack: 5,
+        stallMs: brokenStallMs,
         postgresUrl: inject("postgresUrl"),
         sabotage: (database) => sabotage(database, mutation),
       });

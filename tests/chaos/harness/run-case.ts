@@ -16,6 +16,7 @@ export interface CaseRun {
   readonly postgresUrl: string;
   /** See World. */
   readonly slack: number;
+  readonly stallMs?: number;
   readonly sabotage?: NonNullable<WorldOptions["sabotage"]>;
   /** Aborted when the run is interrupted: the world goes at once. */
   readonly signal?: AbortSignal;
@@ -46,7 +47,7 @@ export interface CaseReport {
 const shownFindings = 20;
 
 export async function runCase(chaosCase: ChaosCase, run: CaseRun): Promise<CaseReport> {
-  const { backend, continuation, random, scale, postgresUrl, slack, sabotage } = run;
+  const { backend, continuation, random, scale, postgresUrl, slack, stallMs, sabotage } = run;
   const beganAt = performance.now();
   const about = { id: chaosCase.id, backend, continuation, seed: random.seed, scale };
   const world = await startWorld({
@@ -56,6 +57,7 @@ export async function runCase(chaosCase: ChaosCase, run: CaseRun): Promise<CaseR
     random,
     postgresUrl,
     slack,
+    ...(stallMs !== undefined && { stallMs }),
     ...(sabotage !== undefined && { sabotage }),
   });
   const interrupted = Promise.withResolvers<never>();

@@ -29,6 +29,8 @@ export interface WorldOptions {
   /** A superuser's URL. */
   readonly postgresUrl: string;
   readonly slack: number;
+  /** For how long nothing may move while tasks are open; default 60 s. */
+  readonly stallMs?: number;
   /** At the start; default 2. */
   readonly workers?: number;
   /** Per worker; default 10. */
@@ -82,7 +84,7 @@ export interface World {
   createTasks(count: number, planOf: (index: number) => PlanSpec, expected?: TaskState): Promise<readonly string[]>;
   /** For a task that a case created by itself. */
   expectTask(taskId: string, expected: Expected): void;
-  /** Resolves when every task is in the state expected of it; fails at once, with a dump, when nothing moves for `stallMs` (60 s). */
+  /** Resolves when every task is in the state expected of it; fails at once, with a dump, when nothing moves for `stallMs`. */
   untilAllSettled(ids?: readonly string[], stallMs?: number): Promise<void>;
   /** Ends everything that runs; database and files stay. */
   end(): Promise<void>;
@@ -93,7 +95,7 @@ const workerMain = "tests/chaos/programs/worker.ts";
 const toolsFolder = fileURLToPath(new URL("../programs/tools", import.meta.url));
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { backend, continuation, random, slack, slots = 10 } = options;
+  const { backend, continuation, random, slack, slots = 10, stallMs = 60_000 } = options;
   const folder = await mkdtemp(join(tmpdir(), "baton-chaos-"));
   const undo: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -127,7 +129,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       undo.push(() => proxy.close());
       return proxy;
     };
-    return createWorld({ backend, continuation, random, slack, slots, stack, sink, postgres, proxyTo, close });
+    return createWorld({ backend, continuation, random, slack, slots, stack, sink, postgres, proxyTo, close }, stallMs);
   } catch (error) {
     await close();
     throw error;
@@ -139,7 +141,7 @@ type Parts = Pick<
   "backend" | "continuation" | "random" | "slack" | "slots" | "stack" | "sink" | "postgres" | "proxyTo" | "close"
 >;
 
-function createWorld(parts: Parts): World {
+function createWorld(parts: Parts, patienceMs: number): World {
   const { stack, slots, sink } = parts;
   const faults = createFaultLog();
   const tasks = new Map<string, Expected>();
@@ -172,7 +174,7 @@ function createWorld(parts: Parts): World {
       return ids;
     },
     expectTask: (taskId, expected) => void tasks.set(taskId, expected),
-    untilAllSettled: (ids = [...tasks.keys()], stallMs = 60_000) =>
+    untilAllSettled: (ids = [...tasks.keys()], stallMs = patienceMs) =>
       untilSettled({
         stack,
         sink,
