@@ -557,9 +557,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.crash_steps(p_steps jsonb, p_own boolean, p_traces jsonb, p_now timestamp with time zone)
 --   returns jsonb; plpgsql volatile; body sha256 27481169dd328d16cc33b80f3099cc66e79c0e386ec56b6f3d3c55cb95980c88
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 070391bfcca702004ade3a36a4522315479b866a35deb00b7c20ca83bd3072d4
+--   returns jsonb; plpgsql volatile; body sha256 1e9091cafe2128ebeee61a7b4db21a569eab093e75a5beb02761a84fd8836bf1
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 379aba48ee58690e4f45f0288286f9822b57a2395aafb7ff2f77909ef581aefe
+-- function baton_v1.create_tasks(p_tasks jsonb, p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 aec836d9972bc714a0ed6fd84afbba8f91de64dc0387e2c235c036d9aabf812b
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
 --   returns text; sql immutable parallel safe; body sha256 4d4d58c9fc5e686cccf816c119f61ff02227b2f558db5e9062c29d311d82b520
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)

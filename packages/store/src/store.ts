@@ -42,7 +42,7 @@ import { releaseOrphans } from "./sessions/release-orphans.ts";
 import { createAttempts, type WakeUpsByPool, type WireWakeUp, wakeUpsByPool } from "./steps/attempts.ts";
 import { listTaskSteps } from "./steps/list-task-steps.ts";
 import { itemOutputs, readOutput, settledOutputs } from "./steps/outputs.ts";
-import { createTask } from "./tasks/create-task.ts";
+import { createCreations } from "./tasks/create-task.ts";
 import { cancelTask, pauseTask, resumeTask, retryTask } from "./tasks/intents.ts";
 import { getTask, listTasks } from "./tasks/rows.ts";
 import { whyTask } from "./tasks/why-task.ts";
@@ -126,6 +126,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     if (wire.length > 0) options.onWakeUps(wakeUpsByPool(wire));
   };
 
+  const createTask = createCreations({ connections, newId: options.newId, room, onWakeUps: handOver });
+
   return {
     // engine
     claimStep: attempts.claimStep,
@@ -172,7 +174,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     backlog: () => asEngine(backlog),
 
     // clients
-    createTask: async (task) => handOver(await inTenant(task, (db) => createTask(db, task, room()))),
+    createTask,
     getTask: (ref) => ofTask(ref, (db) => getTask(db, ref)),
     listTasks: (query) => inTenant(query, (db) => listTasks(db, query)),
     listRunningTasks: (tenantId, limit) =>
