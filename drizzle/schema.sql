@@ -561,7 +561,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 379aba48ee58690e4f45f0288286f9822b57a2395aafb7ff2f77909ef581aefe
 -- function baton_v1.create_tasks(p_tasks jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 aec836d9972bc714a0ed6fd84afbba8f91de64dc0387e2c235c036d9aabf812b
+--   returns jsonb; plpgsql volatile; body sha256 031e4d70e4e456e30b4ea3cca469b9fafc41802a7abd829f2774325c3627da34
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
 --   returns text; sql immutable parallel safe; body sha256 4d4d58c9fc5e686cccf816c119f61ff02227b2f558db5e9062c29d311d82b520
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)

@@ -20,7 +20,8 @@ export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
   if (!(error instanceof Error)) return "other";
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string") {
-    if (/^(22|23)/.test(code)) return "data";
+    // BT003: one of ours, an idempotency key that was lost; it concerns one item of a flush as well.
+    if (/^(22|23)/.test(code) || code === "BT003") return "data";
     if (
       code === "40001" ||
       code === "40P01" ||

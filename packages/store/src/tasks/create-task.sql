@@ -9,6 +9,7 @@ as $$
 declare
   v_now timestamptz := baton.clock();
   v_sent jsonb;
+  v_named int;
 begin
   with told as materialized (
     select ord, j, (j->>'tenantId')::uuid as n, (j->>'taskId')::uuid as t, (j->'settings'->>'concurrency')::int as concurrency,
@@ -109,7 +110,12 @@ begin
   if jsonb_path_exists(p_tasks, '$[*].idempotency') then
     update baton.idempotency_key x set task_id = (j->>'taskId')::uuid
     from jsonb_array_elements(p_tasks) as e(j)
-    where j ? 'idempotency' and x.tenant_id = (j->>'tenantId')::uuid and x.route = j->'idempotency'->>'route' and x.key = j->'idempotency'->>'key';
+    where j ? 'idempotency' and x.tenant_id = (j->>'tenantId')::uuid and x.route = j->'idempotency'->>'route' and x.key = j->'idempotency'->>'key'
+      and x.task_id is null and x.holder is not distinct from (j->'idempotency'->>'holder')::uuid;
+    get diagnostics v_named = row_count;
+    if v_named < (select count(*) from jsonb_array_elements(p_tasks) as e(j) where j ? 'idempotency') then
+      raise exception 'the idempotency key is held by another request' using errcode = 'BT003';
+    end if;
   end if;
   return coalesce(v_sent, '[]');
 end $$;

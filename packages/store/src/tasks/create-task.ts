@@ -1,4 +1,5 @@
 /** Creates tasks with their steps, those of one moment in one transaction; see create-task.sql. */
+import { BatonError } from "@baton/core";
 import { stepToWire } from "@baton/core/plan";
 import { sql } from "drizzle-orm";
 import type { CreateTask } from "../client-store.ts";
@@ -23,6 +24,7 @@ interface Creation {
 /** A creation that is not answered is the client's to repeat, under its idempotency key: nothing is tried again here. */
 const noPatienceMs = -1;
 
+/** The creations reject with `idempotency-key-in-flight` when their key was given to another request meanwhile. */
 export function createCreations({ connections, newId, room, onWakeUps }: CreationOptions) {
   // Row-level security binds a transaction to one tenant.
   const tenants = new Map<string, Batcher<Creation, undefined>>();
@@ -48,9 +50,23 @@ export function createCreations({ connections, newId, room, onWakeUps }: Creatio
       batcher = made;
       tenants.set(tenantId, made);
     }
-    await batcher.add({ tenantId, json: JSON.stringify({ ...task, steps: task.steps.map(stepToWire) }) });
-    if (batcher.queuedCount === 0) tenants.delete(tenantId);
+    try {
+      await batcher.add({ tenantId, json: JSON.stringify({ ...task, steps: task.steps.map(stepToWire) }) });
+    } catch (error) {
+      throw isKeyHeldByAnother(error) ? keyLost(error) : error;
+    } finally {
+      if (batcher.queuedCount === 0) tenants.delete(tenantId);
+    }
   };
+}
+
+/** drizzle wraps the driver's error. */
+const isKeyHeldByAnother = (error: unknown): boolean =>
+  (error as { readonly cause?: { readonly code?: unknown } }).cause?.code === "BT003";
+
+function keyLost(cause: unknown): BatonError {
+  const message = "This request took so long that its Idempotency-Key was given to another; ask again in a moment.";
+  return new BatonError("idempotency-key-in-flight", message, { cause });
 }
 
 async function createTasks(db: Database, json: string, room: number): Promise<readonly WireWakeUp[]> {
