@@ -22,10 +22,13 @@ afterAll(async () => {
   for (const work of afterFile.toReversed()) await work();
 });
 
+/** A tool below a temporary folder finds no package by its name. */
+const ofTools = (path: string): string =>
+  JSON.stringify(new URL(path, new URL("../../../packages/tools/", import.meta.url)).href);
 /** Its first call fails after it may have charged. */
 const till = `
-import { defineTool } from ${JSON.stringify(new URL("../../../packages/tools/src/index.ts", import.meta.url).href)};
-import { z } from ${JSON.stringify(new URL("../../../packages/tools/node_modules/zod/index.js", import.meta.url).href)};
+import { defineTool } from ${ofTools("src/index.ts")};
+import { z } from ${ofTools("node_modules/zod/index.js")};
 export default defineTool({
   name: "till.charge",
   description: "Charges",

@@ -66,7 +66,7 @@ class Run {
         return this.attempt === undefined ? undefined : this.start(this.attempt, operation === "asked");
       case "tell":
         // Of any attempt there has been: a late one is told after its successor has begun.
-        if (this.caller > 0) await this.told(await this.tell(this.result(1 + draw(this.caller), draw)));
+        if (this.caller > 0) this.told(await this.tell(this.result(1 + draw(this.caller), draw)));
         return;
       case "travel":
         if (this.attempt === undefined) return;
