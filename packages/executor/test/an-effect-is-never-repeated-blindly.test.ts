@@ -187,14 +187,22 @@ describe("a tool call", () => {
     expect(await traces(ref, "effect-late")).toEqual([]);
   });
 
-  test("in doubt that the tool cannot tell of is asked for while attempts are left, and then held", async () => {
+  test.each([
+    ["cannot tell of", () => ({ outcome: "unknown" as const })],
+    [
+      "fails to tell of",
+      () => {
+        throw new Error("the till is closed");
+      },
+    ],
+  ])("in doubt that the tool %s is asked for while attempts are left, and then held", async (_name, answer) => {
     const asked: number[] = [];
     const { tool, charges } = till(
       "write",
       failOnce(() => new Error("reset")),
       () => {
         asked.push(1);
-        return { outcome: "unknown" };
+        return answer();
       },
     );
     const { runPlan, steps } = await open({ tools: [tool] });

@@ -112,7 +112,10 @@ async function reconcile(call: Call): Promise<CallOutput> {
   const { parts, context, tool, args, intent } = call;
   const why = "an earlier attempt began it, and no result of it is known";
   if (tool.reconciles !== true) throw inDoubt(call, why);
-  const found = await parts.tools.reconcile?.(tool.name, args, toolCallOf(context, parts, keyOf(call)));
+  const asked = parts.tools.reconcile?.(tool.name, args, toolCallOf(context, parts, keyOf(call)));
+  const found = await asked?.catch((error: unknown) => {
+    throw inDoubt(call, `${why}, and asking the tool failed: ${failureOf(error).message}`, error);
+  });
   const outcome = found?.outcome ?? "unknown";
   context.trace({ type: "effect-reconciled", data: { ...aboutCall(call), outcome } });
   switch (found?.outcome) {
@@ -190,7 +193,9 @@ async function finish({ parts, context, tool }: Call, state: EffectResult["state
   const travels = !mayNotRepeat(tool) && resultJson.length <= maxTravellingChars;
   if (travels && context.settleEffect(result)) return;
   const write = () => parts.store.finishEffect(context.step.ref, result);
-  await untilAnswered(write, context.signal, parts.log, "finish-effect");
+  const written = await untilAnswered(write, context.signal, parts.log, "finish-effect");
+  // The attempt was stopped while the store was away.
+  if (written === undefined) context.settleEffect(result);
 }
 
 function toolCallOf(context: PerformContext, { store, clock }: ToolPerformerParts, idempotencyKey: string): ToolCall {
