@@ -53,7 +53,7 @@ async function killBetween(world: World, kills: { left: number }): Promise<void>
     await until(
       `${worker.name} kills itself ${at}`,
       async () => worker.process.signalCode === "SIGKILL",
-      undefined,
+      worker,
       patienceMs,
     );
     if (!worker.output().includes(`fail-point ${at}: SIGKILL`)) throw new Error(`${worker.name} died elsewhere.`);
