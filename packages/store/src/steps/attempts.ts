@@ -11,14 +11,24 @@ import { BatonError } from "@baton/core";
 import type { ClaimedStep, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
 import { type Batcher, createBatcher } from "../connection/batcher.ts";
 import type { Connections } from "../connection/pools.ts";
-import { effectResultToWire } from "../effects/effects.ts";
-import { claimFromWire, type OutputPlace, settlementToWire, type WireClaim } from "./wire.ts";
+import {
+  claimFromWire,
+  type OutputPlace,
+  rememberSettings,
+  type SettingsOf,
+  settlementToJson,
+  type WireClaim,
+} from "./wire.ts";
 
 export const maxInlineBytes = 65_536;
 export const maxOutputBytes = 33_554_432;
 const maxBatchBytes = 4_194_304;
 
 export type WakeUpsByPool = ReadonlyMap<string, readonly WakeUp[]>;
+
+interface AttemptParts extends AttemptsOptions {
+  readonly settingsOf: SettingsOf;
+}
 
 export interface AttemptsOptions {
   readonly connections: Connections;
@@ -65,7 +75,8 @@ export interface Attempts {
   idle(): Promise<void>;
 }
 
-export function createAttempts(options: AttemptsOptions): Attempts {
+export function createAttempts(given: AttemptsOptions): Attempts {
+  const options: AttemptParts = { ...given, settingsOf: rememberSettings() };
   const claims: Batcher<WakeUp, ClaimedStep | undefined> = createBatcher({
     parallel: 2,
     maxItems: 200,
@@ -122,7 +133,7 @@ function requireSession(options: AttemptsOptions): string {
 }
 
 async function flushClaims(
-  options: AttemptsOptions,
+  options: AttemptParts,
   items: readonly WakeUp[],
   flushId: string,
 ): Promise<readonly (ClaimedStep | undefined)[]> {
@@ -132,7 +143,7 @@ async function flushClaims(
     [JSON.stringify(refs), requireSession(options), flushId],
   );
   const byStep = new Map(
-    (await completeInputs(options.connections, rows[0]?.claimed ?? [])).map((claim) => [claim.ref.stepId, claim]),
+    (await completeInputs(options, rows[0]?.claimed ?? [])).map((claim) => [claim.ref.stepId, claim]),
   );
   return items.map((item) => {
     const claim = byStep.get(item.stepId);
@@ -143,7 +154,7 @@ async function flushClaims(
 }
 
 async function flushSettlements(
-  options: AttemptsOptions,
+  options: AttemptParts,
   items: readonly PreparedSettlement[],
   flushId: string,
 ): Promise<readonly SettleAnswer[]> {
@@ -158,7 +169,7 @@ async function flushSettlements(
   if (reply === undefined) throw new BatonError("internal", "settle answered nothing.");
   if (reply.wakeUps.length > 0) options.onWakeUps(wakeUpsByPool(reply.wakeUps));
   const statusOf = new Map(reply.answers.map((answer) => [`${answer.s}/${answer.a}`, answer.status]));
-  const continued = await completeInputs(options.connections, reply.continued);
+  const continued = await completeInputs(options, reply.continued);
   return items.map((item) => {
     const { settlement } = item;
     if (told.get(attemptOf(item)) !== item) return { status: "lease-lost" };
@@ -173,20 +184,15 @@ async function flushSettlements(
   });
 }
 
-/** Results of calls are JSON already. */
-function settlementToJson(settlement: Settlement, place: OutputPlace | undefined): string {
-  const json = JSON.stringify(settlementToWire(settlement, place));
-  const { effects = [], ref } = settlement;
-  if (effects.length === 0) return json;
-  return `${json.slice(0, -1)},"effects":[${effects.map((result) => effectResultToWire(ref, result)).join(",")}]}`;
-}
-
 function attemptOf({ settlement }: PreparedSettlement): string {
   return `${settlement.ref.stepId}/${settlement.attemptNo}`;
 }
 
 /** Fetches the inputs that a claim left out because all of them together pass 4 MB. */
-async function completeInputs(connections: Connections, wires: readonly WireClaim[]): Promise<ClaimedStep[]> {
+async function completeInputs(
+  { connections, settingsOf }: AttemptParts,
+  wires: readonly WireClaim[],
+): Promise<ClaimedStep[]> {
   return Promise.all(
     wires.map(async (wire) => {
       const inputs = await Promise.all(
@@ -199,7 +205,7 @@ async function completeInputs(connections: Connections, wires: readonly WireClai
           return { ...input, output: rows[0]?.output };
         }),
       );
-      return claimFromWire({ ...wire, inputs });
+      return claimFromWire({ ...wire, inputs }, settingsOf);
     }),
   );
 }
@@ -210,7 +216,7 @@ async function placeOutput(options: AttemptsOptions, settlement: Settlement): Pr
   const bytes = Buffer.byteLength(outcome.outputJson);
   // Cut between the halves of a character, one flush would carry what jsonb refuses.
   const preview = outcome.outputJson.slice(0, 500).toWellFormed();
-  if (bytes <= maxInlineBytes) return { output: JSON.parse(outcome.outputJson), blobId: undefined, bytes, preview };
+  if (bytes <= maxInlineBytes) return { outputJson: outcome.outputJson, blobId: undefined, bytes, preview };
   if (bytes > maxOutputBytes) {
     throw new BatonError(
       "payload-too-large",
@@ -223,5 +229,5 @@ async function placeOutput(options: AttemptsOptions, settlement: Settlement): Pr
      select $1, $2, $3, $4 from baton.task_execution where tenant_id = $1 and task_id = $2`,
     [ref.tenantId, ref.taskId, blobId, Buffer.from(outcome.outputJson)],
   );
-  return { output: undefined, blobId, bytes, preview };
+  return { outputJson: undefined, blobId, bytes, preview };
 }

@@ -2,17 +2,27 @@
 import type { StepRef } from "@baton/core";
 import { stepToWire } from "@baton/core/plan";
 import type { ClaimedStep, Settlement, StepOutput } from "@baton/core/ports";
-import { taskSettings } from "@baton/core/task";
+import { type TaskSettings, taskSettings } from "@baton/core/task";
+import { effectResultToWire } from "../effects/effects.ts";
 
 export interface OutputPlace {
-  readonly output: unknown;
+  /** JSON, where the output stands inline. */
+  readonly outputJson: string | undefined;
   readonly blobId: string | undefined;
   readonly bytes: number;
   readonly preview: string;
 }
 
-/** An outcome as `baton_v1.settle` reads it. */
-export function settlementToWire(settlement: Settlement, place: OutputPlace | undefined): Record<string, unknown> {
+/** An outcome as `baton_v1.settle` reads it. Outputs and results of calls are JSON already, and are not read again. */
+export function settlementToJson(settlement: Settlement, place: OutputPlace | undefined): string {
+  const { effects = [], ref } = settlement;
+  let json = JSON.stringify(settlementToWire(settlement, place)).slice(0, -1);
+  if (place?.outputJson !== undefined) json += `,"output":${place.outputJson}`;
+  if (effects.length > 0) json += `,"effects":[${effects.map((result) => effectResultToWire(ref, result)).join(",")}]`;
+  return `${json}}`;
+}
+
+function settlementToWire(settlement: Settlement, place: OutputPlace | undefined): Record<string, unknown> {
   const { ref, outcome } = settlement;
   const wire: Record<string, unknown> = {
     n: ref.tenantId,
@@ -26,7 +36,6 @@ export function settlementToWire(settlement: Settlement, place: OutputPlace | un
   };
   switch (outcome.outcome) {
     case "completed":
-      wire.output = place?.output;
       wire.blob = place?.blobId;
       wire.bytes = place?.bytes;
       wire.preview = place?.preview;
@@ -101,13 +110,31 @@ export function outputFromWire(wire: WireOutput): StepOutput {
   };
 }
 
-export function claimFromWire(wire: WireClaim): ClaimedStep {
+export type SettingsOf = (taskId: string, settings: unknown) => TaskSettings;
+
+const readSettings: SettingsOf = (_taskId, settings) => taskSettings.parse(settings);
+
+/** A task's settings never change, and all its steps bring them along: they are read once, for the last 5,000 tasks. */
+export function rememberSettings(): SettingsOf {
+  const known = new Map<string, TaskSettings>();
+  return (taskId, settings) => {
+    const found = known.get(taskId);
+    if (found !== undefined) return found;
+    const parsed = readSettings(taskId, settings);
+    const oldest = known.size >= 5_000 ? known.keys().next().value : undefined;
+    if (oldest !== undefined) known.delete(oldest);
+    known.set(taskId, parsed);
+    return parsed;
+  };
+}
+
+export function claimFromWire(wire: WireClaim, settingsOf: SettingsOf = readSettings): ClaimedStep {
   const { n, t, s, item, inputs, task, ...rest } = wire;
   const claimed = {
     ...rest,
     ref: { tenantId: n, taskId: t, stepId: s } satisfies StepRef,
     inputs: inputs.map(outputFromWire),
-    task: { ...task, threadId: task.threadId ?? undefined, settings: taskSettings.parse(task.settings) },
+    task: { ...task, threadId: task.threadId ?? undefined, settings: settingsOf(t, task.settings) },
     ...(item === null ? {} : { item }),
   };
   return claimed as unknown as ClaimedStep;
