@@ -10,6 +10,7 @@ import type { Config } from "@baton/config";
 import { defaultTenantId } from "@baton/core";
 import { interactivePool, plannedPool } from "@baton/core/plan";
 import type { LogPort, MeterPort } from "@baton/core/ports";
+import { lifetimeVariable } from "@baton/embedded/lifetime";
 import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
 import { openRuntime, startLives } from "@baton/runtime";
@@ -31,8 +32,10 @@ export interface ComposeOptions {
 
 export interface Composed {
   readonly deps: ApiDeps;
+  /** Claims nothing from now on, and hands back what does not end within the grace. */
+  stopPerforming(graceMs: number): Promise<void>;
   /** In the reverse order of opening; trouble is logged, never thrown. */
-  close(graceMs: number): Promise<void>;
+  close(): Promise<void>;
 }
 
 export async function compose({ config, log, meter, failPoint }: ComposeOptions): Promise<Composed> {
@@ -48,9 +51,8 @@ export async function compose({ config, log, meter, failPoint }: ComposeOptions)
     takesNow: (pool, wakeUp) => pool === interactivePool && lives?.take(wakeUp) === true,
     ...(failPoint !== undefined && { failPoint }),
   });
-  const close = async (graceMs: number) => {
+  const stopPerforming = async (graceMs: number) => {
     await lives?.stop(graceMs).catch((error: unknown) => log.warn("close-failed", { part: "interactive", error }));
-    await runtime.close();
   };
   try {
     await ensureKey(runtime, config.api.key, log);
@@ -66,14 +68,22 @@ export async function compose({ config, log, meter, failPoint }: ComposeOptions)
       log,
       meter,
       ...(failPoint !== undefined && { failPoint }),
+      isolation: isolationOf(config),
     });
     const secret = await secretOf(runtime);
     await runtime.store.keepTaskDefaults(config.task);
-    return { deps: { ...depsOf(runtime, config, log, meter), secret }, close };
+    return { deps: { ...depsOf(runtime, config, log, meter), secret }, stopPerforming, close: runtime.close };
   } catch (error) {
-    await close(0);
+    await stopPerforming(0);
+    await runtime.close();
     throw error;
   }
+}
+
+/** The program that runs is the one to start for a plan or a reply that may have killed processes. */
+function isolationOf({ worker }: Config): NonNullable<Parameters<typeof startLives>[0]["isolation"]> | undefined {
+  const [, program] = process.argv;
+  return program === undefined ? undefined : { program, places: worker.isolatedConcurrency, lifetimeVariable };
 }
 
 function depsOf(

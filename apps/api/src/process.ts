@@ -2,14 +2,17 @@
  * The api process.
  *
  * 1. Everything comes from the configuration; `api.key` is a key that works from the start.
- * 2. On SIGTERM it takes no request, lets answers and plans end within a grace, and leaves.
+ * 2. On SIGTERM it takes no request and claims no step, lets answers and plans end within a grace, and leaves.
+ * 3. It starts itself a second time for a plan or a reply that may have killed processes, and then performs only that.
  */
 import { loadConfig } from "@baton/config";
 import { leaveWithParent } from "@baton/embedded/lifetime";
+import { isIsolatedProcess, performIsolated } from "@baton/runtime";
 import { createLog, createMeter } from "@baton/telemetry";
 import { createApi } from "./api.ts";
 import { compose } from "./compose.ts";
 import type { ComposeOptions } from "./compose.ts";
+import { interactivePerformers } from "./interactive.ts";
 import { listen } from "./server.ts";
 
 /** Streams have no end of their own; their readers resume elsewhere. */
@@ -28,25 +31,37 @@ export async function startApi(place: {
 }): Promise<ApiProcess> {
   const { config } = loadConfig(place);
   const { graceMs } = config.worker;
+  if (isIsolatedProcess()) {
+    leaveWithParent({ graceMs: 0 });
+    return await performIsolated({
+      config,
+      log: createLog({ level: config.logLevel, fields: { service: "api", isolated: true } }),
+      meter: createMeter({ service: "api" }),
+      applicationName: "baton-isolated",
+      performersOf: interactivePerformers,
+      ...(place.failPoint !== undefined && { failPoint: place.failPoint }),
+    });
+  }
   leaveWithParent({ graceMs: graceMs + closingMs });
   const log = createLog({ level: config.logLevel, fields: { service: "api" } });
   const meter = createMeter({ service: "api" });
-  const { deps, close } = await compose({
+  const { deps, stopPerforming, close } = await compose({
     config,
     log,
     meter,
     ...(place.failPoint !== undefined && { failPoint: place.failPoint }),
   });
   const server = await listen(createApi(deps), config.api).catch(async (error: unknown) => {
-    await close(0);
+    await stopPerforming(0);
+    await close();
     throw error;
   });
   log.info("api-started", { url: server.url });
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     log.info("api-stopping", { graceMs });
-    await server.close(answersMs);
-    await close(graceMs);
+    await Promise.all([server.close(answersMs), stopPerforming(graceMs)]);
+    await close();
     await meter.close();
     log.info("api-stopped");
   };

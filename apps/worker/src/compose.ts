@@ -5,6 +5,7 @@
  */
 import type { Config } from "@baton/config";
 import type { LogPort, MeterPort } from "@baton/core/ports";
+import { lifetimeVariable } from "@baton/embedded/lifetime";
 import { openRuntime, startLives } from "@baton/runtime";
 import type { FailPoints, Lives, PoolSlots, Runtime } from "@baton/runtime";
 import type { Tool } from "@baton/tools";
@@ -17,6 +18,8 @@ export interface ComposeOptions {
   readonly meter: MeterPort;
   /** The caller's own, beside the built-in ones and those of the tools folder. */
   readonly tools: readonly Tool[];
+  /** For steps that need a process of their own; absent when there is none that could be started. */
+  readonly isolatedProgram: string | undefined;
   readonly failPoint?: FailPoints;
 }
 
@@ -26,7 +29,8 @@ export interface Composed {
   readonly lives: Lives | undefined;
 }
 
-export async function compose({ config, log, meter, tools, failPoint }: ComposeOptions): Promise<Composed> {
+export async function compose(options: ComposeOptions): Promise<Composed> {
+  const { config, log, meter, tools, isolatedProgram, failPoint } = options;
   const pools = config.worker.disabled ? [] : poolSlots(config.worker.pools, config.worker.concurrency);
   const faults = failPoint === undefined ? {} : { failPoint };
   const runtime = await openRuntime({ config, log, meter, applicationName: "baton-worker", tools, pools, ...faults });
@@ -44,6 +48,10 @@ export async function compose({ config, log, meter, tools, failPoint }: ComposeO
       continuation: config.worker.continuation,
       log,
       meter,
+      isolation:
+        isolatedProgram === undefined
+          ? undefined
+          : { program: isolatedProgram, places: config.worker.isolatedConcurrency, lifetimeVariable },
       ...faults,
     });
     return { runtime, lives };

@@ -6,9 +6,13 @@
  *
  * 1. With `worker.disabled` (DISABLE_TASK_WORKER) nothing is claimed and readiness says `worker-disabled`.
  * 2. `stop` claims nothing from its first moment on, and ends within the grace and a bound for what ignores it.
+ * 3. The same program is started a second time for a step that may have killed workers: there `createWorker` performs
+ *    that one step with the same tools, and never resolves.
  */
 import { effectiveConfig, loadConfig } from "@baton/config";
+import type { Config } from "@baton/config";
 import { leaveWithParent } from "@baton/embedded/lifetime";
+import { isIsolatedProcess, performIsolated } from "@baton/runtime";
 import type { FailPoints } from "@baton/runtime";
 import { createLog, createMeter } from "@baton/telemetry";
 import type { Tool } from "@baton/tools";
@@ -27,6 +31,11 @@ export interface WorkerOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Stop on SIGTERM and SIGINT and end the process; default true. */
   readonly ownsProcess?: boolean;
+  /**
+   * Path of a program that calls `createWorker` with the same tools, for steps that need a process of their own;
+   * default: the one that runs, when the worker owns its process. Without one, such steps are performed in this process.
+   */
+  readonly isolatedProgram?: string;
   /** Fault tests stop the process at named moments; absent in production. */
   readonly failPoint?: FailPoints;
 }
@@ -42,11 +51,21 @@ export interface Worker {
 export async function createWorker(options: WorkerOptions = {}): Promise<Worker> {
   const loaded = loadConfig({ folder: options.folder ?? process.cwd(), env: options.env ?? process.env });
   const { config } = loaded;
-  if (options.ownsProcess ?? true) leaveWithParent({ graceMs: config.worker.graceMs + closingMs });
+  const ownsProcess = options.ownsProcess ?? true;
+  if (isIsolatedProcess()) return await performOneStep(config, options);
+  if (ownsProcess) leaveWithParent({ graceMs: config.worker.graceMs + closingMs });
   const log = createLog({ level: config.logLevel, fields: { service: "worker" } });
   const meter = createMeter({ service: "worker" });
   const failPoint = options.failPoint === undefined ? {} : { failPoint: options.failPoint };
-  const { runtime, lives } = await compose({ config, log, meter, tools: options.tools ?? [], ...failPoint });
+  const isolatedProgram = options.isolatedProgram ?? (ownsProcess ? process.argv[1] : undefined);
+  const { runtime, lives } = await compose({
+    config,
+    log,
+    meter,
+    tools: options.tools ?? [],
+    isolatedProgram,
+    ...failPoint,
+  });
   let stopped: Promise<void> | undefined;
   const { host, port } = config.worker;
   const vitals = () => ({ now: Date.now(), lives, isStopping: stopped !== undefined });
@@ -67,7 +86,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Worker>
     log.info("worker-stopped");
   }
   const stopOnce = () => (stopped ??= stop());
-  if (options.ownsProcess ?? true) endOnSignals(stopOnce, config.worker.graceMs + closingMs);
+  if (ownsProcess) endOnSignals(stopOnce, config.worker.graceMs + closingMs);
   return {
     url: health.url,
     get sessionId() {
@@ -75,6 +94,19 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Worker>
     },
     stop: stopOnce,
   };
+}
+
+async function performOneStep(config: Config, { tools = [], failPoint }: WorkerOptions): Promise<never> {
+  leaveWithParent({ graceMs: 0 });
+  const service = { service: "worker", isolated: true };
+  return await performIsolated({
+    config,
+    log: createLog({ level: config.logLevel, fields: service }),
+    meter: createMeter({ service: "worker" }),
+    applicationName: "baton-isolated",
+    tools,
+    ...(failPoint !== undefined && { failPoint }),
+  });
 }
 
 function endOnSignals(stop: () => Promise<void>, withinMs: number): void {

@@ -20,6 +20,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   BATON_MAX_PLAN_REVISIONS: { path: "task.maxPlanRevisions", kind: "number" },
   BATON_MAX_TOKENS: { path: "task.maxTokens", kind: "number" },
   BATON_CONCURRENCY: { path: "worker.concurrency", kind: "number" },
+  BATON_ISOLATED_CONCURRENCY: { path: "worker.isolatedConcurrency", kind: "number" },
   BATON_POOLS: { path: "worker.pools", kind: "list" },
   BATON_CONTINUATION: { path: "worker.continuation", kind: "boolean" },
   DISABLE_TASK_WORKER: { path: "worker.disabled", kind: "boolean" },

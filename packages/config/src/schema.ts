@@ -38,6 +38,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Steps performed at once by one process. */
       concurrency: z.int().min(1).max(10_000).default(50),
+      /** Of those, the ones in processes of their own, because workers died while they were performed; each takes about 100 MB. */
+      isolatedConcurrency: z.int().min(1).max(1_000).default(4),
       pools: z.array(z.string().min(1).max(60)).min(1).default(["default", "interactive"]),
       /** A worker goes on with a step's successor in the same slot; off, every step travels through the queue. */
       continuation: z.boolean().default(true),

@@ -8,9 +8,13 @@
  * 1. `performWakeUp` never rejects, and never settles an attempt twice with different outcomes.
  * 2. Every end of an attempt is one of a closed set (attempt/outcome.ts); every one but a lost lease settles.
  * 3. A continuation never waits while holding a place of the settle stage, so the ring of stages cannot lock.
+ * 4. A step that may have killed workers is performed in a process of its own, where this process can have one.
  */
 import type {
+  AttemptCrash,
+  AttemptNow,
   ClaimedStep,
+  EffectResult,
   EngineStore,
   FailPoint,
   LivePort,
@@ -24,24 +28,20 @@ import type {
   StopSignal,
   WakeUp,
 } from "@baton/core/ports";
-import { createAccount } from "./attempt/account.ts";
-import type { Account } from "./attempt/account.ts";
-import { createContext, taskTopic } from "./attempt/context.ts";
-import type { AttemptEnd } from "./attempt/outcome.ts";
+import { taskTopic } from "./attempt/context.ts";
 import { createRunningAttempts } from "./attempt/running.ts";
 import type { AttemptReport, RunningAttempt } from "./attempt/running.ts";
-import { encodeOutcome } from "./pipeline/encode.ts";
-import { performAttempt } from "./pipeline/perform.ts";
-import { prepareStep } from "./pipeline/prepare.ts";
-import type { Prepared } from "./pipeline/prepare.ts";
+import { isIsolated, performAlone } from "./pipeline/alone.ts";
+import type { Isolation } from "./pipeline/alone.ts";
 import { settle } from "./pipeline/settle.ts";
 import { createStage } from "./pipeline/stage.ts";
-import type { Ticket } from "./pipeline/stage.ts";
 import { untilAnswered } from "./pipeline/patience.ts";
+import { createWork } from "./pipeline/work.ts";
 
 export type Performers = Readonly<Record<StepType, Performer>>;
 
-export interface ExecutorOptions {
+/** What it takes to perform attempts, here or in a process of their own. */
+export interface WorkOptions {
   readonly store: EngineStore;
   readonly live: LivePort;
   readonly models: ModelPort;
@@ -49,13 +49,8 @@ export interface ExecutorOptions {
   readonly limiter: RateLimiter;
   readonly performers: Performers;
   readonly meter: MeterPort;
-  readonly log: LogPort;
-  /** How many wake-ups may be performed at once. */
+  /** How many attempts may be performed at once. */
   readonly slots: number;
-  /** Whether a settle may claim a successor for the slot just freed; default true. */
-  readonly continuation?: boolean;
-  /** Aborted when the session's lease is gone: everything stops and nothing is settled. */
-  readonly lost: AbortSignal;
   /** Unix ms. */
   readonly clock: () => number;
   /** Milliseconds of a monotonic clock. */
@@ -64,15 +59,25 @@ export interface ExecutorOptions {
   readonly random: () => number;
   /** How long a performer may ignore its signal; default 5,000 ms. */
   readonly abandonAfterMs?: number;
-  /** Called when an attempt has started or ended here, before it may block. */
-  readonly onAttemptsChanged?: () => void;
-  /** Called after every settled outcome: successors may be ready now. */
-  readonly onSettled?: (pool: string) => void;
   /** Fault tests stop the process here; absent in production. */
   readonly failPoint?: (
     name: FailPoint,
     ref: { readonly taskId: string; readonly stepId: string },
   ) => void | Promise<void>;
+}
+
+export interface ExecutorOptions extends WorkOptions {
+  readonly log: LogPort;
+  /** Whether a settle may claim a successor for the slot just freed; default true. */
+  readonly continuation?: boolean;
+  /** Aborted when the session's lease is gone: everything stops and nothing is settled. */
+  readonly lost: AbortSignal;
+  /** Absent where no further process can be started: then every step is performed in this one. */
+  readonly isolation?: Isolation;
+  /** Called when an attempt has started or ended here, before it may block. */
+  readonly onAttemptsChanged?: () => void;
+  /** Called after every settled outcome: successors may be ready now. */
+  readonly onSettled?: (pool: string) => void;
 }
 
 export interface Executor {
@@ -81,26 +86,25 @@ export interface Executor {
   stopTask(signal: StopSignal): void;
   /** The attempts under way, abandoned ones included. */
   attempts(): readonly AttemptReport[];
+  /** The attempt to which the code belongs that asks, in the middle of whatever it does. */
+  attemptNow(): AttemptNow | undefined;
   /**
-   * Claims nothing more, lets attempts end, and after `graceMs` hands the rest back. Resolves when every
-   * attempt has settled or been abandoned, with the attempts that did not end.
+   * Claims nothing more, lets attempts end, and after `graceMs` hands the rest back: within 2 s when the store answers,
+   * whether their performers have heard of it or not. Resolves with the attempts that could not even be handed back.
    */
   drain(graceMs: number): Promise<readonly AttemptReport[]>;
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { store, meter, log, slots, lost, monotonic, clock, random } = options;
-  const stage = (name: string, width: number) => createStage({ name, width, queue: slots, meter, monotonic });
-  const stages = {
-    claim: stage("claim", slots),
-    // Reading and encoding hold whole outputs in memory, up to 32 MB each.
-    prepare: stage("prepare", Math.min(slots, 8)),
-    perform: stage("perform", slots),
-    encode: stage("encode", Math.min(slots, 4)),
-    settle: stage("settle", slots),
-  };
-  const running = createRunningAttempts(clock, options.onAttemptsChanged);
+  const { store, meter, log, slots, lost, monotonic, clock, random, isolation } = options;
+  const stage = (name: string) => createStage({ name, width: slots, queue: slots, meter, monotonic });
+  const stages = { claim: stage("claim"), settle: stage("settle") };
+  const work = createWork(options);
+  const { abandonAfterMs, onAttemptsChanged: onChanged } = options;
+  const running = createRunningAttempts({ now: clock, abandonAfterMs, onChanged });
   const inFlight = new Set<Promise<void>>();
+  /** Resolves when nobody waits any more for performers that ignore their signal. */
+  const leaving = Promise.withResolvers<void>();
   let draining = false;
   lost.addEventListener("abort", () => running.stopAll("session-lost"), { once: true });
 
@@ -118,85 +122,62 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return step;
   }
 
-  /** Prepares and performs; whatever is thrown on the way is the attempt's failure. */
-  async function workOn(
-    attempt: RunningAttempt,
-    account: Account,
-  ): Promise<{ end: AttemptEnd; prepared?: Prepared; ended: Promise<void> }> {
-    const { step } = attempt;
-    const failPoint = failPointOf(step.ref);
-    try {
-      const preparing = await stages.prepare.admit();
-      const [prepared, performing] = await preparing.run(
-        async (): Promise<[Prepared, Ticket]> => [await prepareStep(step, store), await stages.perform.admit()],
-      );
-      const context = createContext({
-        attempt,
-        prepared,
-        account,
-        models: options.models,
-        limiter: options.limiter,
-        live: options.live,
-        clock,
-        failPoint,
-      });
-      const performer = options.performers[step.type];
-      const done = await performing.run(() =>
-        performAttempt(attempt, performer, context, options.abandonAfterMs ?? 5_000),
-      );
-      return { ...done, prepared };
-    } catch (error) {
-      return { end: { end: "failed", error }, ended: Promise.resolve() };
-    }
-  }
-
   /** One attempt; resolves to the continuation when the slot is free again. */
   async function performClaimed(step: ClaimedStep): Promise<ClaimedStep | undefined> {
     const failPoint = failPointOf(step.ref);
-    const attempt = running.start(step);
+    const own = isIsolated(step) ? isolation : undefined;
+    const attempt = running.start(step, own === undefined);
     if (lost.aborted) attempt.stop("session-lost");
-    const account = createAccount();
     try {
       await failPoint("after-claim");
-      const { end, prepared, ended } = await workOn(attempt, account);
-      attempt.end();
-      account.close();
-      if (attempt.abandoned) reportAbandoned(attempt);
-      const encoding = await stages.encode.admit();
-      const outcome = await encoding.run(async () => encodeOutcome(step, end, prepared, random));
-      meter.count("baton_attempts_total", { type: step.type, outcome: outcome?.outcome ?? "lost" });
+      const worked = await (own === undefined ? work.perform(attempt) : performAlone(attempt, own, random));
+      const outcome = "crash" in worked ? "crashed" : (worked.outcome?.outcome ?? "lost");
+      meter.count("baton_attempts_total", { type: step.type, outcome });
       meter.observe("baton_attempt_ms", clock() - attempt.startedAt, { type: step.type });
-      if (outcome === undefined || lost.aborted) {
-        await keepEffects(step, account);
-        await ended;
+      if ("crash" in worked) {
+        await tellCrash(worked.crash);
+        return undefined;
+      }
+      if (attempt.abandoned) reportAbandoned(attempt);
+      if (worked.outcome === undefined || lost.aborted) {
+        await keepEffects(step, worked.effects);
+        await Promise.race([worked.ended, leaving.promise]);
         return undefined;
       }
       await failPoint("before-settle");
       const settling = await stages.settle.admit();
-      const { usage, traces, effects } = account;
+      const { usage, traces, effects } = worked;
       const mayContinue = (options.continuation ?? true) && !draining && !attempt.abandoned;
       const settlement = {
         ref: step.ref,
         attemptNo: step.attemptNo,
-        outcome,
+        outcome: worked.outcome,
         traces,
         mayContinue,
         ...(usage !== undefined && { usage }),
         ...(effects.length > 0 && { effects }),
       };
       const answer = await settling.run(() => settle(store, settlement, lost, log));
-      if (answer === undefined) await keepEffects(step, account);
+      if (answer === undefined) await keepEffects(step, effects);
       await failPoint("after-settle");
       announce(step, answer);
-      if (attempt.abandoned) await ended;
+      if (attempt.abandoned) await Promise.race([worked.ended, leaving.promise]);
       return answer?.continuation;
     } finally {
       running.finish(attempt);
     }
   }
 
+  async function tellCrash(crash: AttemptCrash): Promise<void> {
+    const { ref, attemptNo, cause } = crash;
+    const answer = await untilAnswered(() => store.crashAttempt(crash), lost, log, "crash");
+    log.error("attempt-crashed", { ...ref, attemptNo, cause, isDeadLetter: answer?.isDeadLetter ?? false });
+    if (answer?.isDeadLetter === true) meter.count("baton_dead_letters_total", { cause: "worker-crash" });
+    options.live.publish(taskTopic(ref.taskId), { kind: "moved", stepId: ref.stepId });
+  }
+
   /** What the attempt's calls did is kept also when its outcome is nobody's any more. */
-  async function keepEffects({ ref }: ClaimedStep, { effects }: Account): Promise<void> {
+  async function keepEffects({ ref }: ClaimedStep, effects: readonly EffectResult[]): Promise<void> {
     for (const result of effects) {
       try {
         await untilAnswered(() => store.finishEffect(ref, result), lost, log, "finish-effect");
@@ -240,17 +221,22 @@ export function createExecutor(options: ExecutorOptions): Executor {
     },
     stopTask: running.stopTask,
     attempts: running.report,
+    attemptNow: work.attemptNow,
     async drain(graceMs) {
       draining = true;
       if (await endsWithin(inFlight, graceMs)) return [];
       running.stopAll("shutdown");
-      await endsWithin(inFlight, (options.abandonAfterMs ?? 5_000) + settleGraceMs);
+      running.giveUpWithin(handBackMs);
+      leaving.resolve();
+      await endsWithin(inFlight, handBackMs + settleGraceMs);
       return running.report();
     },
   };
 }
 
-/** From the abort of the last attempts to their settlements' answers. */
+/** How long a performer may ignore its signal when the process leaves. */
+const handBackMs = 1_000;
+/** From then to the settlements' answers. */
 const settleGraceMs = 2_000;
 
 async function endsWithin(work: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {

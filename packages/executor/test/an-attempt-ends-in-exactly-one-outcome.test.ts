@@ -231,6 +231,27 @@ describe("an attempt", () => {
     expect((await steps(ref)).get("a")).toMatchObject({ state: "ready", failureCount: 0, crashCount: 0 });
   });
 
+  test("that ignores its signal is handed back at a shutdown all the same, and is not waited for", async () => {
+    const release = Promise.withResolvers<void>();
+    const { create, steps, executor, takeWakeUps } = await open({
+      performers: {
+        checkpoint: async () => {
+          await release.promise;
+          return { performed: "output", output: "too late" };
+        },
+      },
+    });
+    const ref = await create(planSpec.parse({ steps: [{ id: "a", type: "checkpoint" }] }));
+    const [wakeUp] = await takeWakeUps();
+    if (wakeUp === undefined) throw new Error("nothing was dispatched");
+    const performing = executor.performWakeUp(wakeUp);
+    await expect.poll(() => executor.attempts().length).toBe(1);
+    expect(await executor.drain(0)).toEqual([]);
+    expect((await steps(ref)).get("a")).toMatchObject({ state: "ready", failureCount: 0, crashCount: 0 });
+    await performing;
+    release.resolve();
+  });
+
   test("that ends within the grace is settled, and its successor is left to others", async () => {
     const gate = Promise.withResolvers<string>();
     const slow = defineTool({ ...echo, name: "slow", execute: () => gate.promise });

@@ -13,17 +13,27 @@ export interface ChannelsOptions {
   readonly log: LogPort;
 }
 
-export interface Channels {
-  readonly queue: QueuePort;
+/** What an attempt needs besides the store. */
+export interface AttemptChannels {
   readonly live: LivePort;
   readonly limiter: RateLimiter;
 }
 
-export async function openChannels(options: ChannelsOptions, closers: Closers): Promise<Channels> {
+export async function openQueue(options: ChannelsOptions, closers: Closers): Promise<QueuePort> {
+  const { redisUrl: url, databaseUrl, troubleOf, log } = options;
+  const onError = troubleOf("queue");
+  const onWarning = (message: string) => log.warn("redis-setting", { message });
+  const queue = await (url === undefined
+    ? openPostgresQueue({ url: databaseUrl, onError })
+    : openRedisQueue({ url, onError, onWarning }));
+  closers.add("queue", () => queue.close());
+  return queue;
+}
+
+export async function openAttemptChannels(options: ChannelsOptions, closers: Closers): Promise<AttemptChannels> {
   const channels = await (options.redisUrl === undefined
-    ? openOnPostgres(options)
-    : openOnRedis(options, options.redisUrl, closers));
-  closers.add("queue", () => channels.queue.close());
+    ? channelsOnPostgres(options)
+    : channelsOnRedis(options, options.redisUrl, closers));
   closers.add("live", async () => {
     await channels.live.flush();
     await channels.live.close();
@@ -31,20 +41,18 @@ export async function openChannels(options: ChannelsOptions, closers: Closers): 
   return channels;
 }
 
-async function openOnPostgres({ databaseUrl, store, troubleOf }: ChannelsOptions): Promise<Channels> {
-  return {
-    queue: await openPostgresQueue({ url: databaseUrl, onError: troubleOf("queue") }),
-    live: createPostgresLive({ store: store.live, onError: troubleOf("live") }),
-    limiter: store.limiter,
-  };
+async function channelsOnPostgres({ store, troubleOf }: ChannelsOptions): Promise<AttemptChannels> {
+  return { live: createPostgresLive({ store: store.live, onError: troubleOf("live") }), limiter: store.limiter };
 }
 
-async function openOnRedis({ troubleOf, log }: ChannelsOptions, url: string, closers: Closers): Promise<Channels> {
+async function channelsOnRedis(
+  { troubleOf }: ChannelsOptions,
+  url: string,
+  closers: Closers,
+): Promise<AttemptChannels> {
   const connection = await openRedisConnection(url, troubleOf("redis"));
   closers.add("redis", async () => connection.disconnect());
-  const onWarning = (message: string) => log.warn("redis-setting", { message });
   return {
-    queue: await openRedisQueue({ url, onError: troubleOf("queue"), onWarning }),
     live: createRedisLive({ connection, onError: troubleOf("live") }),
     limiter: createRedisLimiter({ connection }),
   };

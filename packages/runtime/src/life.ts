@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "@baton/config";
 import type { LogPort, MeterPort, Session, SessionOptions } from "@baton/core/ports";
 import { createExecutor } from "@baton/executor";
-import type { Executor, Performers } from "@baton/executor";
+import type { Executor, Isolation, Performers } from "@baton/executor";
 import type { FailPoints, PoolSlots, Runtime } from "./runtime.ts";
 
 const firstPauseMs = 250;
@@ -27,6 +27,7 @@ export interface LifeOptions {
   readonly continuation: boolean;
   readonly log: LogPort;
   readonly meter: MeterPort;
+  readonly isolation?: Isolation;
   readonly failPoint?: FailPoints;
 }
 
@@ -53,7 +54,7 @@ export interface Succession {
 export const slotsOf = (pools: readonly PoolSlots[]): number => pools.reduce((sum, pool) => sum + pool.slots, 0);
 
 async function begin(options: LifeOptions): Promise<Life> {
-  const { runtime, pools, role, version, log, meter, failPoint } = options;
+  const { runtime, pools, role, version, log, meter, isolation, failPoint } = options;
   const slots = slotsOf(pools);
   let executor: Executor | undefined;
   const session = await runtime.store.openSession({
@@ -67,6 +68,7 @@ async function begin(options: LifeOptions): Promise<Life> {
       const deadlines = executor?.attempts().map(({ deadlineAt }) => deadlineAt) ?? [];
       return deadlines.length === 0 ? undefined : Math.min(...deadlines);
     },
+    attemptNow: () => executor?.attemptNow(),
   });
   executor = createExecutor({
     store: runtime.store,
@@ -84,6 +86,7 @@ async function begin(options: LifeOptions): Promise<Life> {
     monotonic: runtime.monotonic,
     random: Math.random,
     onSettled: (pool) => runtime.housekeeping.sawWork(pool),
+    ...(isolation !== undefined && { isolation }),
     ...(failPoint !== undefined && { failPoint }),
   });
   log.info("session-open", { sessionId: session.sessionId, role, pools });

@@ -4,18 +4,25 @@
  * 1. A lost session ends every attempt without settling; then a new one begins, in the same process.
  * 2. A wake-up that comes between two lives is dropped: the step is dispatched again by time.
  * 3. A step that PostgreSQL counts to the session and that nobody here performs is given back within a minute.
- * 4. While it stops, nothing is claimed; what does not end within the grace is handed back.
+ * 4. While it stops, nothing is claimed; what does not end within the grace is handed back, and only then the results
+ *    of calls that are still out are waited for, a little longer.
+ * 5. A step that may have killed workers is performed in a process of its own, when the program for it is known.
  */
 import type { QueueConsumer, WakeUp } from "@baton/core/ports";
 import type { AttemptReport } from "@baton/executor";
+import { createIsolation } from "./isolation/parent.ts";
+import type { IsolationOptions } from "./isolation/parent.ts";
 import { slotsOf, startSuccession } from "./life.ts";
 import type { LifeOptions } from "./life.ts";
 import { startReports } from "./report.ts";
 import type { PoolSlots } from "./runtime.ts";
 
 const reportEveryMs = 30_000;
+const lateResultsMs = 5_000;
 
-export interface LivesOptions extends LifeOptions {
+export interface LivesOptions extends Omit<LifeOptions, "isolation"> {
+  /** Absent where this program cannot be started a second time: then every step is performed in this process. */
+  readonly isolation?: Omit<IsolationOptions, "log" | "meter"> | undefined;
   /** How often, and for attempts of which age, the process reports what it performs; default 30 s. */
   readonly reportEveryMs?: number;
 }
@@ -44,7 +51,10 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
   const resume = () => {
     for (const { consumer } of consumers) consumer.resume();
   };
-  const lives = await startSuccession(options, { pause, resume }, stopping.signal);
+  const isolation = options.isolation && createIsolation({ ...options.isolation, log, meter });
+  const { isolation: _, ...life } = options;
+  const lifeOptions = { ...life, ...(isolation !== undefined && { isolation }) };
+  const lives = await startSuccession(lifeOptions, { pause, resume }, stopping.signal);
   const everyMs = options.reportEveryMs ?? reportEveryMs;
   const attempts = () => lives.life?.executor.attempts() ?? [];
   const current = () =>
@@ -63,6 +73,7 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
     await stops?.close();
     await reports.stop();
     await lives.life?.session.close();
+    await Promise.all([runtime.late.settled(lateResultsMs), isolation?.close(lateResultsMs)]);
   }
 
   async function feed(): Promise<{ close(): Promise<void> }> {

@@ -24,15 +24,16 @@ import type {
   WakeUp,
 } from "@baton/core/ports";
 import { createLateCalls, createStepPerformers } from "@baton/executor";
-import type { Performers } from "@baton/executor";
+import type { LateCalls, Performers, WorkOptions } from "@baton/executor";
 import { startHousekeeping } from "@baton/housekeeping";
 import type { Housekeeping } from "@baton/housekeeping";
 import { createModels } from "@baton/llm";
 import { createPerformers } from "@baton/orchestrator";
 import { openStore } from "@baton/store";
-import type { Store } from "@baton/store";
+import type { Store, StoreOptions } from "@baton/store";
 import type { Tool, ToolRegistry } from "@baton/tools";
-import { openChannels } from "./channels.ts";
+import { openAttemptChannels, openQueue } from "./channels.ts";
+import type { AttemptChannels, ChannelsOptions } from "./channels.ts";
 import { createClosers } from "./closers.ts";
 import type { Closers } from "./closers.ts";
 import { openTools } from "./tools-folder.ts";
@@ -70,6 +71,8 @@ export interface Runtime {
   readonly limiter: RateLimiter;
   readonly tools: ToolRegistry;
   readonly performers: Performers;
+  /** Calls whose attempts are over, and whose results may still come. */
+  readonly late: LateCalls;
   readonly housekeeping: Housekeeping;
   /** UUIDv7. */
   readonly newId: () => string;
@@ -117,34 +120,16 @@ interface Later {
 
 async function openParts(options: RuntimeOptions, closers: Closers): Promise<Parts> {
   const { config, log, meter, failPoint } = options;
-  const troubleOf: TroubleOf = (part) => (error) => {
-    meter.count("baton_connection_errors_total", { part });
-    log.warn("connection-trouble", { part, error });
-  };
-  const databaseUrl = requireDatabaseUrl(config);
   const later: Later = {};
-  const store = await openStore({
-    url: databaseUrl,
-    applicationName: options.applicationName,
-    newId,
-    onError: troubleOf("store"),
+  const { store, channels } = await openTruth(options, closers, {
     onWakeUps: (byPool) => {
       for (const [pool, wakeUps] of byPool) void dispatch(options, later, pool, wakeUps);
     },
     room: () => later.housekeeping?.room() ?? 0,
   });
-  closers.add("store", () => store.close());
-  const channels = { redisUrl: config.redisUrl, databaseUrl, store, troubleOf, log };
-  const { queue, live, limiter } = await openChannels(channels, closers);
+  const queue = await openQueue(channels, closers);
   later.queue = queue;
-  const late = createLateCalls(store, log);
-  const onLate: Parameters<typeof openTools>[0]["onLate"] = (call) => void late.arrived(call);
-  const tools = await openTools({ config, log, own: options.tools ?? [], onLate }, closers);
-  const models = openModels(config, limiter);
-  const performers: Performers = {
-    ...createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now }),
-    ...createPerformers({ store, models, tools, newId, pool: plannedPool }),
-  };
+  const attemptParts = await openAttemptParts(options, store, channels, closers);
   const housekeeping = startHousekeeping({
     store,
     queue,
@@ -160,7 +145,75 @@ async function openParts(options: RuntimeOptions, closers: Closers): Promise<Par
   closers.add("housekeeping", () => housekeeping.stop());
   const ready = await store.listenReady((pool) => housekeeping.wake(pool));
   closers.add("ready", () => ready.close());
-  return { store, queue, live, models, limiter, tools, performers, housekeeping, newId, monotonic };
+  return { store, queue, ...attemptParts, housekeeping, newId, monotonic };
+}
+
+type CommonOptions = Pick<RuntimeOptions, "config" | "log" | "meter" | "applicationName" | "tools">;
+
+async function openTruth(
+  { config, log, meter, applicationName }: CommonOptions,
+  closers: Closers,
+  more: Pick<StoreOptions, "onWakeUps" | "room" | "maxConnections">,
+): Promise<{ store: Store; channels: ChannelsOptions }> {
+  const troubleOf: TroubleOf = (part) => (error) => {
+    meter.count("baton_connection_errors_total", { part });
+    log.warn("connection-trouble", { part, error });
+  };
+  const databaseUrl = requireDatabaseUrl(config);
+  const store = await openStore({ url: databaseUrl, applicationName, newId, onError: troubleOf("store"), ...more });
+  closers.add("store", () => store.close());
+  return { store, channels: { redisUrl: config.redisUrl, databaseUrl, store, troubleOf, log } };
+}
+
+type AttemptParts = AttemptChannels & Pick<Runtime, "models" | "tools" | "performers" | "late">;
+
+async function openAttemptParts(
+  { config, log, tools: own = [] }: CommonOptions,
+  store: Store,
+  channels: ChannelsOptions,
+  closers: Closers,
+): Promise<AttemptParts> {
+  const { live, limiter } = await openAttemptChannels(channels, closers);
+  const late = createLateCalls(store, log);
+  const onLate: Parameters<typeof openTools>[0]["onLate"] = (call) => void late.arrived(call);
+  const tools = await openTools({ config, log, own, onLate }, closers);
+  const models = openModels(config, limiter);
+  const performers: Performers = {
+    ...createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now }),
+    ...createPerformers({ store, models, tools, newId, pool: plannedPool }),
+  };
+  return { live, limiter, tools, models, performers, late };
+}
+
+export interface IsolatedParts {
+  readonly work: Omit<WorkOptions, "slots">;
+  readonly late: LateCalls;
+  close(): Promise<void>;
+}
+
+export interface IsolatedPartsOptions extends CommonOptions {
+  readonly performersOf?: (performers: Performers) => Performers;
+  readonly failPoint?: FailPoints;
+}
+
+/** What a process needs that performs one attempt: no session, no queue, no housekeeping. */
+export async function openIsolatedParts(options: IsolatedPartsOptions): Promise<IsolatedParts> {
+  const { meter, failPoint, performersOf = (all) => all } = options;
+  const closers = createClosers(options.log);
+  const none = { onWakeUps: () => undefined, room: () => 0, maxConnections: 2 };
+  const { store, channels } = await openTruth(options, closers, none);
+  const { performers, late, tools: _, ...parts } = await openAttemptParts(options, store, channels, closers);
+  const work = {
+    ...parts,
+    store,
+    performers: performersOf(performers),
+    meter,
+    clock: Date.now,
+    monotonic,
+    random: Math.random,
+    ...(failPoint !== undefined && { failPoint }),
+  };
+  return { work, late, close: closers.closeAll };
 }
 
 async function dispatch(

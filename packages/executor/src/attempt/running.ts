@@ -5,6 +5,7 @@
  * 2. A cancel that overtakes the answer of a claim stops the attempt when it starts: its step is no longer
  *    running in PostgreSQL, so no beat would repeat the signal.
  * 3. An attempt leaves the list when its performer has ended, not when it was told to.
+ * 4. One that ignores its signal for 5 s is given up; sooner when its process is about to leave.
  */
 import { BatonError } from "@baton/core";
 import type { StepRef } from "@baton/core";
@@ -25,36 +26,62 @@ export interface AttemptReport {
   readonly state: "running" | "stopping" | "abandoned";
 }
 
+const defaultAbandonAfterMs = 5_000;
+
 export class RunningAttempt {
   readonly step: ClaimedStep;
   readonly startedAt: number;
-  readonly deadlineAt: number;
+  deadlineAt = Number.POSITIVE_INFINITY;
   stopReason: StopReason | undefined;
   abandoned = false;
+  /** Resolves when it was told to stop and has not for too long. */
+  readonly givenUp: Promise<void>;
+  readonly #now: () => number;
+  readonly #abandonAfterMs: number;
+  readonly #giveUp: () => void;
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
 
-  constructor(step: ClaimedStep, startedAt: number) {
+  constructor(step: ClaimedStep, now: () => number, abandonAfterMs = defaultAbandonAfterMs) {
     this.step = step;
-    this.startedAt = startedAt;
-    this.deadlineAt = startedAt + step.timeoutMs;
-    this.#timer = setTimeout(() => this.stop("deadline"), step.timeoutMs);
+    this.startedAt = now();
+    this.#now = now;
+    this.#abandonAfterMs = abandonAfterMs;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.givenUp = promise;
+    this.#giveUp = resolve;
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
+  /** Its time runs from now on. */
+  begin(): void {
+    if (this.stopReason !== undefined) return;
+    const { timeoutMs } = this.step;
+    this.deadlineAt = this.#now() + timeoutMs;
+    this.#timer = setTimeout(() => this.stop("deadline"), timeoutMs);
+  }
+
   stop(reason: StopReason): void {
     if (this.stopReason !== undefined) return;
     this.stopReason = reason;
     clearTimeout(this.#timer);
+    this.giveUpWithin(this.#abandonAfterMs);
     this.#controller.abort(this.#errorOf(reason));
+  }
+
+  /** Shortens the patience with an attempt that was told to stop. */
+  giveUpWithin(ms: number): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(this.#giveUp, ms);
   }
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#patience);
   }
 
   report(): AttemptReport {
@@ -75,19 +102,29 @@ export class RunningAttempt {
 }
 
 export interface RunningAttempts {
-  start(step: ClaimedStep): RunningAttempt;
+  /** `begins`: its time runs at once, and not only when it has found a process of its own. */
+  start(step: ClaimedStep, begins: boolean): RunningAttempt;
   finish(attempt: RunningAttempt): void;
   stopTask(signal: StopSignal): void;
   stopAll(reason: StopReason): void;
+  /** Whoever was told to stop has this much time left. */
+  giveUpWithin(ms: number): void;
   report(): readonly AttemptReport[];
 }
 
-export function createRunningAttempts(now: () => number, onChanged?: () => void): RunningAttempts {
+export interface RunningOptions {
+  readonly now: () => number;
+  readonly abandonAfterMs?: number | undefined;
+  readonly onChanged?: (() => void) | undefined;
+}
+
+export function createRunningAttempts({ now, abandonAfterMs, onChanged }: RunningOptions): RunningAttempts {
   const running = new Set<RunningAttempt>();
   const cancelled = new Set<string>();
   return {
-    start(step) {
-      const attempt = new RunningAttempt(step, now());
+    start(step, begins) {
+      const attempt = new RunningAttempt(step, now, abandonAfterMs);
+      if (begins) attempt.begin();
       running.add(attempt);
       onChanged?.();
       if (cancelled.has(step.ref.taskId)) attempt.stop("cancel");
@@ -104,6 +141,9 @@ export function createRunningAttempts(now: () => number, onChanged?: () => void)
     },
     stopAll(reason) {
       for (const attempt of running) attempt.stop(reason);
+    },
+    giveUpWithin(ms) {
+      for (const attempt of running) if (attempt.stopReason !== undefined) attempt.giveUpWithin(ms);
     },
     report: () => [...running].map((attempt) => attempt.report()),
   };

@@ -21,16 +21,13 @@ export async function performAttempt(
   attempt: RunningAttempt,
   performer: Performer,
   context: PerformContext,
-  abandonAfterMs: number,
 ): Promise<PerformedAttempt> {
   if (attempt.signal.aborted) return { end: endOfStop(attempt), ended: Promise.resolve() };
   const work: Promise<WorkEnd> = (async () => await performer(context))().then(
     (performed) => ({ performed }),
     (error: unknown) => ({ error }),
   );
-  const patience = patienceOf(attempt.signal, abandonAfterMs);
-  const first = await Promise.race([work, patience.over]);
-  patience.stop();
+  const first = await Promise.race([work, attempt.givenUp]);
   const ended = work.then(() => undefined);
   if (first === undefined) {
     attempt.abandoned = true;
@@ -45,25 +42,8 @@ export async function performAttempt(
   return { end: { end: "failed", error: first.error }, ended };
 }
 
-function endOfStop(attempt: RunningAttempt): AttemptEnd {
+export function endOfStop(attempt: RunningAttempt): AttemptEnd {
   const reason = attempt.stopReason ?? "shutdown";
   if (reason === "deadline") return { end: "failed", error: attempt.signal.reason };
   return reason === "session-lost" ? { end: "lost" } : { end: "stopped", reason };
-}
-
-/** Resolves `ms` after the signal; until then it holds nothing that keeps a process alive. */
-function patienceOf(signal: AbortSignal, ms: number): { over: Promise<undefined>; stop: () => void } {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = () => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  return {
-    over: promise,
-    stop() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-    },
-  };
 }

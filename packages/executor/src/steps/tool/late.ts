@@ -5,6 +5,7 @@
  * 2. At most 1,000 calls are waited for; beyond that the oldest stays unknown, as after a crash.
  * 3. A call is known by its key and its attempt: several attempts make it under the same key.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { StepRef } from "@baton/core";
 import type { EngineStore, LogPort } from "@baton/core/ports";
 import { encodeOutput } from "../../output/encoding.ts";
@@ -37,11 +38,16 @@ export interface LateCalls {
   forget(idempotencyKey: string, attemptNo: number): void;
   /** It came. Never rejects. */
   arrived(call: LateCall): Promise<void>;
+  /** Resolves when nothing is expected any more and what came is kept, or after `withinMs`. */
+  settled(withinMs: number): Promise<void>;
 }
+
+const lookEveryMs = 25;
 
 export function createLateCalls(store: Pick<EngineStore, "finishEffect">, log: LogPort): LateCalls {
   const waiting = new Map<string, ExpectedCall>();
   const nameOf = (idempotencyKey: string, attemptNo: number): string => `${idempotencyKey}/${attemptNo}`;
+  let keeping = 0;
   return {
     expect(call) {
       waiting.set(nameOf(call.idempotencyKey, call.attemptNo), call);
@@ -56,6 +62,7 @@ export function createLateCalls(store: Pick<EngineStore, "finishEffect">, log: L
       const refusal = error === undefined ? undefined : refusalOf(error);
       log.warn("tool-ended-late", { tool, idempotencyKey, known: call !== undefined, failed: error !== undefined });
       if (call === undefined || (error !== undefined && refusal === undefined)) return;
+      keeping += 1;
       try {
         const result =
           refusal === undefined
@@ -66,7 +73,13 @@ export function createLateCalls(store: Pick<EngineStore, "finishEffect">, log: L
         if (answer === undefined) throw new Error(`The store was away for ${outageMs} ms.`);
       } catch (failure) {
         log.error("late-result-lost", { tool, idempotencyKey, error: failure });
+      } finally {
+        keeping -= 1;
       }
+    },
+    async settled(withinMs) {
+      const until = performance.now() + withinMs;
+      while (waiting.size + keeping > 0 && performance.now() < until) await delay(lookEveryMs);
     },
   };
 }

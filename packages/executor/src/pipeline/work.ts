@@ -1,0 +1,91 @@
+/**
+ * The stages between claim and settle: an attempt is prepared, performed and encoded into its outcome.
+ *
+ * 1. Whatever is thrown on the way is the attempt's failure; `work` itself never rejects.
+ * 2. The code of an attempt runs in its scope, so that it can be told to whom a blocked main thread belongs.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { AttemptNow, EffectResult, FailPoint, NewTrace, Outcome, StepUsage } from "@baton/core/ports";
+import { createAccount } from "../attempt/account.ts";
+import type { Account } from "../attempt/account.ts";
+import { createContext } from "../attempt/context.ts";
+import type { AttemptEnd } from "../attempt/outcome.ts";
+import type { RunningAttempt } from "../attempt/running.ts";
+import type { WorkOptions } from "../executor.ts";
+import { encodeOutcome } from "./encode.ts";
+import { performAttempt } from "./perform.ts";
+import { prepareStep } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
+import { createStage } from "./stage.ts";
+import type { Ticket } from "./stage.ts";
+
+/** What an attempt comes to, as it is settled. */
+export interface AttemptRecord {
+  /** Undefined when the attempt was somebody else's by then. */
+  readonly outcome: Outcome | undefined;
+  readonly usage: StepUsage | undefined;
+  readonly traces: readonly NewTrace[];
+  readonly effects: readonly EffectResult[];
+}
+
+export interface Worked extends AttemptRecord {
+  /** When the performer has really ended. */
+  readonly ended: Promise<void>;
+}
+
+export interface Work {
+  perform(attempt: RunningAttempt): Promise<Worked>;
+  /** The attempt to which the code belongs that asks. */
+  attemptNow(): AttemptNow | undefined;
+}
+
+export function createWork(options: WorkOptions): Work {
+  const { store, slots, meter, monotonic, clock, random } = options;
+  const stage = (name: string, width: number) => createStage({ name, width, queue: slots, meter, monotonic });
+  const stages = {
+    // Reading and encoding hold whole outputs in memory, up to 32 MB each.
+    prepare: stage("prepare", Math.min(slots, 8)),
+    perform: stage("perform", slots),
+    encode: stage("encode", Math.min(slots, 4)),
+  };
+  const scope = new AsyncLocalStorage<AttemptNow>();
+
+  async function run(
+    attempt: RunningAttempt,
+    account: Account,
+  ): Promise<{ end: AttemptEnd; prepared?: Prepared; ended: Promise<void> }> {
+    const { step } = attempt;
+    const failPoint = async (name: FailPoint) => options.failPoint?.(name, step.ref);
+    try {
+      const preparing = await stages.prepare.admit();
+      const [prepared, performing] = await preparing.run(
+        async (): Promise<[Prepared, Ticket]> => [await prepareStep(step, store), await stages.perform.admit()],
+      );
+      const { models, limiter, live } = options;
+      const context = createContext({ attempt, prepared, account, models, limiter, live, clock, failPoint });
+      const done = await performing.run(() =>
+        scope.run({ ref: step.ref, attemptNo: step.attemptNo }, () =>
+          performAttempt(attempt, options.performers[step.type], context),
+        ),
+      );
+      return { ...done, prepared };
+    } catch (error) {
+      return { end: { end: "failed", error }, ended: Promise.resolve() };
+    }
+  }
+
+  return {
+    attemptNow: () => scope.getStore(),
+    async perform(attempt) {
+      const { step } = attempt;
+      const account = createAccount();
+      const { end, prepared, ended } = await run(attempt, account);
+      attempt.end();
+      account.close();
+      const encoding = await stages.encode.admit();
+      const outcome = await encoding.run(async () => encodeOutcome(step, end, prepared, random));
+      const { usage, traces, effects } = account;
+      return { outcome, usage, traces, effects, ended };
+    },
+  };
+}
