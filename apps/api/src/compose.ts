@@ -15,6 +15,7 @@ import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
 import { openRuntime, startLives } from "@baton/runtime";
 import type { FailPoints, Lives, Runtime } from "@baton/runtime";
+import { watchLoopLag } from "@baton/telemetry";
 import { hashApiKey } from "./access/api-key.ts";
 import { createBoards } from "./board/boards.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -51,6 +52,11 @@ export async function compose({ config, log, meter, failPoint }: ComposeOptions)
     takesNow: (pool, wakeUp) => pool === interactivePool && lives?.take(wakeUp) === true,
     ...(failPoint !== undefined && { failPoint }),
   });
+  const loopLag = watchLoopLag();
+  const close = async () => {
+    loopLag.stop();
+    await runtime.close();
+  };
   const stopPerforming = async (graceMs: number) => {
     await lives?.stop(graceMs).catch((error: unknown) => log.warn("close-failed", { part: "interactive", error }));
   };
@@ -72,10 +78,10 @@ export async function compose({ config, log, meter, failPoint }: ComposeOptions)
     });
     const secret = await secretOf(runtime);
     await runtime.store.keepTaskDefaults(config.task);
-    return { deps: { ...depsOf(runtime, config, log, meter), secret }, stopPerforming, close: runtime.close };
+    return { deps: { ...depsOf(runtime, config, log, meter, loopLag.read), secret }, stopPerforming, close };
   } catch (error) {
     await stopPerforming(0);
-    await runtime.close();
+    await close();
     throw error;
   }
 }
@@ -91,6 +97,7 @@ function depsOf(
   config: Config,
   log: LogPort,
   meter: ComposeOptions["meter"],
+  loopLagMs: () => number,
 ): Omit<ApiDeps, "secret"> {
   const { store, live, models, tools, newId, queue } = runtime;
   return {
@@ -100,7 +107,11 @@ function depsOf(
     tools,
     newId,
     log,
-    metrics: () => meter.text(),
+    metrics: () => {
+      meter.gauge("baton_event_loop_lag_ms", loopLagMs());
+      return meter.text();
+    },
+    loopLagMs,
     decide: (message, { model, signal }) => shouldOrchestrate(message, { models, model, signal }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
     mcpServers: new Map(),

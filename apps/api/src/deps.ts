@@ -29,6 +29,8 @@ export interface ApiDeps {
   readonly log: LogPort;
   /** This process's figures in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
+  /** How long this process's event loop kept everybody waiting lately, in ms. */
+  readonly loopLagMs: () => number;
   readonly newId: () => string;
   /** Signs cursors and board logins; equal in every api process of an installation. */
   readonly secret: Uint8Array;

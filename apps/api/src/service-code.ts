@@ -8,6 +8,11 @@ import { notFound } from "./tasks/code.ts";
 import { iso } from "./tasks/wire.ts";
 import type { Scope } from "@baton/contracts";
 
+type WorkersCheck = "serving" | "none" | "worker-disabled" | "unknown";
+
+/** Longer, and requests are better sent to another process. */
+const blockedLoopMs = 5_000;
+
 type ServiceRoute =
   | "listTools"
   | "listModels"
@@ -70,23 +75,27 @@ export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
     health: alive,
     live: alive,
     async ready() {
+      const eventLoopLagMs = Math.round(deps.loopLagMs());
+      const eventLoop = eventLoopLagMs > blockedLoopMs ? ("blocked" as const) : ("ok" as const);
+      const notReady = (checks: { readonly store: "ok" | "unavailable"; readonly workers: WorkersCheck }) => ({
+        status: 503 as const,
+        body: { status: "not-ready" as const, checks: { ...checks, eventLoop }, eventLoopLagMs },
+        headers: { "retry-after": "2" },
+      });
       try {
         await deps.store.ping();
       } catch (error) {
         deps.log.warn("not-ready", { error });
-        const body = {
-          status: "not-ready" as const,
-          checks: { store: "unavailable" as const, workers: "unknown" as const },
-        };
-        return { status: 503, body, headers: { "retry-after": "2" } };
+        return notReady({ store: "unavailable", workers: "unknown" });
       }
-      const served = await deps.store.poolServed(plannedPool);
-      const workers = served
-        ? ("serving" as const)
+      const workers: WorkersCheck = (await deps.store.poolServed(plannedPool))
+        ? "serving"
         : deps.workerDisabled
-          ? ("worker-disabled" as const)
-          : ("none" as const);
-      return { status: 200, body: { status: "ready", checks: { store: "ok", workers } } };
+          ? "worker-disabled"
+          : "none";
+      if (eventLoop === "blocked") return notReady({ store: "ok", workers });
+      const checks = { store: "ok" as const, workers, eventLoop };
+      return { status: 200, body: { status: "ready", checks, eventLoopLagMs } };
     },
   };
 }

@@ -368,7 +368,7 @@ describe("the rest of the table", () => {
     await ask("revokeKey", { params: { id: created.id } });
     expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(401);
     for (const id of ["health", "live", "ready", "metrics"] as const) await ask(id);
-    expect((await ask("ready")).checks).toEqual({ store: "ok", workers: "serving" });
+    expect((await ask("ready")).checks).toEqual({ store: "ok", workers: "serving", eventLoop: "ok" });
     await ask("stopChat", { params: { id: "nowhere" } });
     await ask("resumeChat", { params: { id: "nowhere" } });
     await ask("chat", {

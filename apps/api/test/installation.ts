@@ -105,6 +105,7 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
     newId,
     secret: randomBytes(32),
     taskDefaults: {},
+    loopLagMs: () => 0,
     workerDisabled: false,
     version: "0.0.0-test",
     planWaitMs: 30_000,

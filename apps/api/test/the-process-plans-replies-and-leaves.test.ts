@@ -87,7 +87,11 @@ describe("the api process", () => {
   });
 
   it("becomes ready without workers and says so", async () => {
-    expect(await client.request("ready", {})).toEqual({ status: "ready", checks: { store: "ok", workers: "none" } });
+    expect(await client.request("ready", {})).toEqual({
+      status: "ready",
+      checks: { store: "ok", workers: "none", eventLoop: "ok" },
+      eventLoopLagMs: expect.any(Number),
+    });
   });
 });
 

@@ -2,8 +2,7 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import { prometheusContentType } from "@baton/telemetry";
+import { prometheusContentType, watchLoopLag } from "@baton/telemetry";
 import type { PrometheusMeter } from "@baton/telemetry";
 import { liveness, readiness } from "./health.ts";
 import type { Health, Vitals } from "./health.ts";
@@ -20,24 +19,17 @@ export interface HealthPort {
   close(): Promise<void>;
 }
 
-const lagWindowMs = 10_000;
-
 export async function openHealthPort({ host, port, meter, vitals }: HealthPortOptions): Promise<HealthPort> {
-  const lag = monitorEventLoopDelay({ resolution: 20 });
-  lag.enable();
-  const forgetting = setInterval(() => lag.reset(), lagWindowMs);
-  forgetting.unref();
-  const current = (): Vitals => ({ ...vitals(), loopLagMs: lag.max / 1e6 });
+  const lag = watchLoopLag();
+  const current = (): Vitals => ({ ...vitals(), loopLagMs: lag.read() });
   const server = createServer((request, response) => {
     const send = (status: number, type: string, body: string) => {
       response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
     };
-    const sendHealth = (health: Health) =>
-      send(
-        health.ok ? 200 : 503,
-        "application/json",
-        JSON.stringify({ status: health.ok ? "ok" : "unavailable", reason: health.reason }),
-      );
+    const sendHealth = ({ ok, reason }: Health) => {
+      const body = { status: ok ? "ok" : "unavailable", reason, loopLagMs: Math.round(lag.read()) };
+      send(ok ? 200 : 503, "application/json", JSON.stringify(body));
+    };
     switch (request.url?.split("?", 1)[0]) {
       case "/health/live":
         return sendHealth(liveness(current()));
@@ -59,8 +51,7 @@ export async function openHealthPort({ host, port, meter, vitals }: HealthPortOp
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
     async close() {
-      clearInterval(forgetting);
-      lag.disable();
+      lag.stop();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },

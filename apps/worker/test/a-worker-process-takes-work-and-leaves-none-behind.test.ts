@@ -72,7 +72,7 @@ describe("a worker process", () => {
     const ready = await disabled.get("/health/ready");
     expect({ status: ready.status, body: JSON.parse(ready.text) as unknown }).toEqual({
       status: 503,
-      body: { status: "unavailable", reason: "worker-disabled" },
+      body: { status: "unavailable", reason: "worker-disabled", loopLagMs: expect.any(Number) },
     });
     expect((await disabled.get("/health/live")).status).toBe(200);
     const worker = await installation.startWorker();
@@ -82,7 +82,7 @@ describe("a worker process", () => {
 
   test("that stood still for longer than its lease commits nothing, begins a new session and works again", async () => {
     const sleeper = await installation.startWorker();
-    const ref = await installation.create([pidStep("a", 6_000)]);
+    const ref = await installation.create([pidStep("a", 12_000)]);
     await expect.poll(async () => (await installation.steps(ref)).get("a")?.state, { timeout: 20_000 }).toBe("running");
     const other = await installation.startWorker();
     sleeper.kill("SIGSTOP");

@@ -27,6 +27,9 @@ function vitals(changes: {
   triedMs?: number;
   isStopping?: boolean;
   loopLagMs?: number;
+  /** For how long the queue has been answering; null while it does not. */
+  answeringMs?: number | null;
+  waitingMs?: number;
 }): Vitals {
   const {
     silentMs = 0,
@@ -35,6 +38,8 @@ function vitals(changes: {
     triedMs = 600_000,
     isStopping = false,
     loopLagMs = 0,
+    answeringMs = 3_600_000,
+    waitingMs,
   } = changes;
   const sessionId = "sessionId" in changes ? changes.sessionId : "session";
   return {
@@ -46,6 +51,8 @@ function vitals(changes: {
       triedAt: now - triedMs,
       consumers: [consumerOf(silentMs, activeCount)],
       attempts: () => attempts,
+      waitingSince: () => (waitingMs === undefined ? undefined : now - waitingMs),
+      queueAnsweringSince: answeringMs === null ? undefined : now - answeringMs,
     },
   };
 }
@@ -61,9 +68,29 @@ describe("a worker is alive", () => {
     ],
     [
       "not when a free slot has looked for nothing for long",
-      vitals({ silentMs: 46_000, activeCount: 1 }),
+      vitals({ silentMs: 31_000, activeCount: 1 }),
       false,
       "consumer-silent: default",
+    ],
+    [
+      "while the queue answers nobody, for however long",
+      vitals({ silentMs: 3_600_000, answeringMs: null }),
+      true,
+      "ok",
+    ],
+    ["while the queue has just come back", vitals({ silentMs: 3_600_000, answeringMs: 29_000 }), true, "ok"],
+    [
+      "not when the queue is back and its consumer is not",
+      vitals({ silentMs: 3_600_000, answeringMs: 31_000 }),
+      false,
+      "consumer-silent: default",
+    ],
+    ["while the store takes its time", vitals({ activeCount: 2, waitingMs: 29_000 }), true, "ok"],
+    [
+      "not when what it took does not get on though its session lives",
+      vitals({ activeCount: 2, waitingMs: 31_000 }),
+      false,
+      "store-calls-stuck",
     ],
     ["while it has just begun a session", vitals({ silentMs: 3_600_000, triedMs: 1_000 }), true, "ok"],
     ["while it tries to begin one", vitals({ sessionId: undefined, triedMs: 5_000 }), true, "ok"],
@@ -94,6 +121,12 @@ describe("a worker is ready", () => {
     ["not after its event loop was blocked", vitals({ loopLagMs: 6_000 }), false, "event-loop-blocked"],
     ["not when it is disabled", { ...vitals({}), lives: undefined }, false, "worker-disabled"],
     ["not when it is not alive", vitals({ silentMs: 46_000 }), false, "consumer-silent: default"],
+    [
+      "not while the queue is away",
+      vitals({ silentMs: 46_000, answeringMs: null }),
+      false,
+      "queue-unavailable: default",
+    ],
   ])("%s", (_claim, given, ok, reason) => {
     expect(readiness(given)).toEqual({ ok, reason });
   });

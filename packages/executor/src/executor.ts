@@ -86,6 +86,8 @@ export interface Executor {
   stopTask(signal: StopSignal): void;
   /** The attempts under way, abandoned ones included. */
   attempts(): readonly AttemptReport[];
+  /** Unix ms since when the oldest claim or settlement under way waits for its answer; undefined when none does. */
+  waitingSince(): number | undefined;
   /** The attempt to which the code belongs that asks, in the middle of whatever it does. */
   attemptNow(): AttemptNow | undefined;
   /**
@@ -105,18 +107,32 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const inFlight = new Set<Promise<void>>();
   /** Resolves when nobody waits any more for performers that ignore their signal. */
   const leaving = Promise.withResolvers<void>();
+  /** When each claim and settlement under way began. */
+  const waits = new Set<{ readonly since: number }>();
   let draining = false;
   lost.addEventListener("abort", () => running.stopAll("session-lost"), { once: true });
 
   const failPointOf = (ref: { taskId: string; stepId: string }) => async (name: FailPoint) =>
     options.failPoint?.(name, ref);
 
+  async function watched<T>(wait: () => Promise<T>): Promise<T> {
+    const own = { since: clock() };
+    waits.add(own);
+    try {
+      return await wait();
+    } finally {
+      waits.delete(own);
+    }
+  }
+
   async function claim(wakeUp: WakeUp): Promise<ClaimedStep | undefined> {
-    await failPointOf(wakeUp)("after-fetch");
-    const ticket = await stages.claim.admit();
-    const step = await ticket.run(async () => {
-      if (draining || lost.aborted) return undefined;
-      return await untilAnswered(() => store.claimStep(wakeUp), lost, log, "claim");
+    const step = await watched(async () => {
+      await failPointOf(wakeUp)("after-fetch");
+      const ticket = await stages.claim.admit();
+      return await ticket.run(async () => {
+        if (draining || lost.aborted) return undefined;
+        return await untilAnswered(() => store.claimStep(wakeUp), lost, log, "claim");
+      });
     });
     meter.count("baton_claims_total", { result: step === undefined ? "empty" : "claimed" });
     return step;
@@ -157,7 +173,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         ...(usage !== undefined && { usage }),
         ...(effects.length > 0 && { effects }),
       };
-      const answer = await settling.run(() => settle(store, settlement, lost, log));
+      const answer = await watched(() => settling.run(() => settle(store, settlement, lost, log)));
       if (answer === undefined) await keepEffects(step, effects);
       await failPoint("after-settle");
       announce(step, answer);
@@ -222,6 +238,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     stopTask: running.stopTask,
     attempts: running.report,
     attemptNow: work.attemptNow,
+    waitingSince: () => waits.values().next().value?.since,
     async drain(graceMs) {
       draining = true;
       if (await endsWithin(inFlight, graceMs)) return [];

@@ -30,6 +30,7 @@ export class BullQueue implements QueuePort {
   readonly #queues = new Map<string, MessageQueue>();
   readonly #consumers = new Set<QueueConsumer>();
   #closed = false;
+  #answeringSince: number | undefined;
 
   constructor(backend: Backend, onError: (error: Error) => void) {
     this.#backend = backend;
@@ -38,6 +39,10 @@ export class BullQueue implements QueuePort {
 
   get backend(): "redis" | "postgres" {
     return this.#backend.kind;
+  }
+
+  get answeringSince(): number | undefined {
+    return this.#answeringSince;
   }
 
   async enqueue(pool: string, wakeUps: readonly WakeUp[]): Promise<void> {
@@ -101,10 +106,16 @@ export class BullQueue implements QueuePort {
 
   async #ask<T>(consequence: string, messageCount: number, call: () => Promise<T>): Promise<T> {
     const { kind } = this.#backend;
-    if (!this.#backend.isReachable()) throw unavailable(kind, consequence);
+    if (!this.#backend.isReachable()) {
+      this.#answeringSince = undefined;
+      throw unavailable(kind, consequence);
+    }
     try {
-      return await within(answerMs + messageCount * answerMsPerMessage, call());
+      const answer = await within(answerMs + messageCount * answerMsPerMessage, call());
+      this.#answeringSince ??= Date.now();
+      return answer;
     } catch (cause) {
+      this.#answeringSince = undefined;
       throw unavailable(kind, consequence, cause);
     }
   }

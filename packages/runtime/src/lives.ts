@@ -37,6 +37,10 @@ export interface Lives {
   /** Unix ms of the last try to begin a life; a process that tries is not wedged. */
   readonly triedAt: number;
   attempts(): readonly AttemptReport[];
+  /** Unix ms since when the oldest claim or settlement under way waits for its answer; undefined when none does. */
+  waitingSince(): number | undefined;
+  /** Unix ms since when the queue answers this process; undefined while it does not. */
+  readonly queueAnsweringSince: number | undefined;
   /** Performs the wake-up at once, without the queue; false when no slot is free, or there is no session. */
   take(wakeUp: WakeUp): boolean;
   stop(graceMs: number): Promise<void>;
@@ -102,6 +106,10 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
       return lives.triedAt;
     },
     attempts,
+    waitingSince: () => lives.life?.executor.waitingSince(),
+    get queueAnsweringSince() {
+      return runtime.queue.answeringSince;
+    },
     take(wakeUp) {
       const { life } = lives;
       const busy = consumers.reduce((sum, { consumer }) => sum + consumer.activeCount, takenCount);

@@ -1,3 +1,5 @@
+export { watchLoopLag } from "./loop-lag.ts";
+export type { LoopLag } from "./loop-lag.ts";
 export { createLog } from "./log.ts";
 export type { LogLevel, LogOptions } from "./log.ts";
 export { createMeter, prometheusContentType } from "./meter.ts";

@@ -140,7 +140,25 @@ describe("the registry", () => {
     await expect(running).rejects.toBe(reason);
     expect(late).toEqual([]);
     work.resolve(7);
-    await expect.poll(() => late).toEqual([{ tool: "probe", idempotencyKey: "step-1", output: 7 }]);
+    await expect.poll(() => late).toMatchObject([{ tool: "probe", idempotencyKey: "step-1", output: 7 }]);
+  });
+
+  test("tells of a tool that ended with its abort, so that nobody waits for more", async () => {
+    const late: LateOutcome[] = [];
+    const started = Promise.withResolvers<void>();
+    const tool = toolThat((signal) => {
+      started.resolve();
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => setImmediate(reject, signal.reason)),
+      );
+    });
+    const registry = createToolRegistry({ tools: [tool], onLate: (outcome) => late.push(outcome) });
+    const controller = new AbortController();
+    const running = registry.run("probe", {}, toolCall({ signal: controller.signal }));
+    await started.promise;
+    controller.abort(new BatonError("cancelled", "stop"));
+    await expect(running).rejects.toThrow("stop");
+    await expect.poll(() => late).toMatchObject([{ tool: "probe", isAbort: true }]);
   });
 
   test("does not start a tool whose call is already aborted", async () => {

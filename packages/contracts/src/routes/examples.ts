@@ -230,4 +230,8 @@ export const models = {
 };
 export const createdKey = { id: otherId, name: "ci", scopes: ["read", "write"], key: "baton_…" };
 export const keys = { keys: [{ id: otherId, name: "ci", scopes: ["read", "write"], createdAt: at }] };
-export const readiness = { status: "ready", checks: { store: "ok", workers: "serving" } };
+export const readiness = {
+  status: "ready",
+  checks: { store: "ok", workers: "serving", eventLoop: "ok" },
+  eventLoopLagMs: 12,
+};

@@ -91,11 +91,11 @@ export const serviceRoutes = {
     method: "GET",
     path: "/health/ready",
     tag: "service",
-    summary: "Readiness probe: the database answers",
+    summary: "Readiness probe: the database answers, and the process has time for requests",
     scope: "none",
     answers: [
       { status: 200, description: "Requests are welcome.", schema: readiness, example: example.readiness },
-      { status: 503, description: "The database does not answer.", schema: readiness },
+      { status: 503, description: "The database does not answer, or the event loop was blocked.", schema: readiness },
     ],
     errors: [],
   },

@@ -40,5 +40,7 @@ export const readiness = z.strictObject({
   checks: z.strictObject({
     store: z.enum(["ok", "unavailable"]),
     workers: z.enum(["serving", "none", "worker-disabled", "unknown"]),
+    eventLoop: z.enum(["ok", "blocked"]),
   }),
+  eventLoopLagMs: count.meta({ description: "Longest delay of the event loop in the last 10 to 20 seconds." }),
 });

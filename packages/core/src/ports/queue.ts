@@ -47,6 +47,8 @@ export interface ConsumeOptions {
 
 export interface QueuePort {
   readonly backend: "redis" | "postgres";
+  /** Unix ms since when the queue has answered whatever this process asked; undefined while it does not. */
+  readonly answeringSince: number | undefined;
   /** Puts all wake-ups on the pool's queue in one call. Rejects with `queue-unavailable` without waiting for a reconnect. */
   enqueue(pool: string, wakeUps: readonly WakeUp[]): Promise<void>;
   consume(options: ConsumeOptions): Promise<QueueConsumer>;

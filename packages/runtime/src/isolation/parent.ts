@@ -36,7 +36,7 @@ export interface IsolationRoom extends Isolation {
 
 const startMs = 60_000;
 const lingerMs = 30_000;
-const keptChars = 2_000;
+const keptChars = 8_000;
 const shownChars = 600;
 
 export function createIsolation(options: IsolationOptions): IsolationRoom {
@@ -150,6 +150,9 @@ function notStarted(why: string): LonelyEnd {
   return { end: "not-started", error: new BatonError("internal", message) };
 }
 
+/** Addresses in the runtime's binary. */
+const nativeFrame = /^\s*\d+: 0x/;
+
 /** Passes on what the process prints, and keeps the end of it: what a runtime says when it dies. Log lines are none of it. */
 function lastWords(stream: Readable | null): () => string {
   let kept = "";
@@ -158,7 +161,9 @@ function lastWords(stream: Readable | null): () => string {
     kept = (kept + chunk.toString("utf8")).slice(-keptChars);
   });
   return () => {
-    const lines = kept.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("{"));
+    const lines = kept
+      .split("\n")
+      .filter((line) => line.trim() !== "" && !line.startsWith("{") && !nativeFrame.test(line));
     const text = lines.join("\n").slice(-shownChars).toWellFormed();
     return text === "" ? "" : ` Its last words: ${text}`;
   };

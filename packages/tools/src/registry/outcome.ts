@@ -8,6 +8,8 @@ export interface LateOutcome {
   readonly attemptNo: number;
   readonly output?: unknown;
   readonly error?: unknown;
+  /** It heard of its abort, and ended with that: what it did until then stays unknown. */
+  readonly isAbort?: boolean;
 }
 
 export interface GuardedCall {
@@ -55,7 +57,7 @@ function reportLate({ tool, call, onLate }: GuardedCall, work: Promise<unknown>,
     (output) => onLate({ tool, idempotencyKey, attemptNo, output }),
     (error: unknown) => {
       const isTheAbort = error === signal.reason || (error instanceof Error && error.name === "AbortError");
-      if (!isTheAbort) onLate({ tool, idempotencyKey, attemptNo, error });
+      onLate({ tool, idempotencyKey, attemptNo, error, ...(isTheAbort && { isAbort: true }) });
     },
   );
 }

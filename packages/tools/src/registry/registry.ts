@@ -116,7 +116,8 @@ function checkSources(sources: readonly ToolSource[]): void {
   }
 }
 
-function warnLate({ tool, idempotencyKey, error }: LateOutcome): void {
+function warnLate({ tool, idempotencyKey, error, isAbort }: LateOutcome): void {
+  if (isAbort === true) return;
   const how = error === undefined ? "completed" : `failed (${messageOf(error)})`;
   process.emitWarning(
     `Tool "${tool}" ${how} after its attempt had ended; idempotency key ${idempotencyKey}.`,

@@ -29,6 +29,8 @@ export interface LateCall {
   readonly attemptNo: number;
   readonly output?: unknown;
   readonly error?: unknown;
+  /** It ended with its abort: nothing more is to come. */
+  readonly isAbort?: boolean;
 }
 
 export interface LateCalls {
@@ -55,10 +57,11 @@ export function createLateCalls(store: Pick<EngineStore, "finishEffect">, log: L
       if (oldest !== undefined) waiting.delete(oldest);
     },
     forget: (idempotencyKey, attemptNo) => void waiting.delete(nameOf(idempotencyKey, attemptNo)),
-    async arrived({ tool, idempotencyKey, attemptNo, output, error }) {
+    async arrived({ tool, idempotencyKey, attemptNo, output, error, isAbort }) {
       const name = nameOf(idempotencyKey, attemptNo);
       const call = waiting.get(name);
       waiting.delete(name);
+      if (isAbort === true) return;
       const refusal = error === undefined ? undefined : refusalOf(error);
       log.warn("tool-ended-late", { tool, idempotencyKey, known: call !== undefined, failed: error !== undefined });
       if (call === undefined || (error !== undefined && refusal === undefined)) return;
