@@ -18,6 +18,12 @@ import { apiKill } from "./api-kill.ts";
 import { dualWrite } from "./dual-write.ts";
 import { payload } from "./payload.ts";
 import { race } from "./race.ts";
+import { poison } from "./poison.ts";
+import { blockedLoop } from "./blocked-loop.ts";
+import { endless } from "./endless.ts";
+import { longCall } from "./long-call.ts";
+import { drain } from "./drain.ts";
+import { wedge } from "./wedge.ts";
 import { zombie } from "./zombie.ts";
 
 export const cases: readonly ChaosCase[] = [
@@ -40,4 +46,10 @@ export const cases: readonly ChaosCase[] = [
   race,
   payload,
   ledger,
+  poison,
+  blockedLoop,
+  endless,
+  longCall,
+  drain,
+  wedge,
 ] as readonly ChaosCase[];

@@ -32,7 +32,7 @@ export interface Evidence {
 }
 
 /** Tools that record one effect in the sink on each execution. */
-const effectTools = ["chaos.effect", "chaos.refusing"];
+const effectTools = ["chaos.effect", "chaos.refusing", "chaos.misbehaving"];
 const readers = 4;
 
 /** After `world.end()`: nothing writes any more. */

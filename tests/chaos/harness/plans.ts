@@ -16,6 +16,26 @@ const effectStep = (id: string, args: EffectArguments) => ({
   arguments: { ...args },
 });
 
+/** One step that kills its process, holds its main thread, or never ends, on its first `attempts`. */
+export function misbehavingStep(
+  how: "kill" | "spin" | "endless",
+  more: { readonly attempts?: number; readonly before_ms?: number; readonly timeoutMs?: number } = {},
+): PlanSpec {
+  const { timeoutMs, ...args } = more;
+  return {
+    steps: [
+      {
+        id: "misbehaving",
+        type: "tool",
+        tool: "chaos.misbehaving",
+        arguments: { how, ...args },
+        retry: { max_attempts: 1 },
+        ...(timeoutMs !== undefined && { timeout_ms: timeoutMs }),
+      },
+    ],
+  };
+}
+
 /** `length` steps, each after the one before it. */
 export function effectChain(length: number, args: EffectArguments = {}): PlanSpec {
   return {

@@ -7,7 +7,8 @@ export interface FailPointPlan {
   readonly nth?: number;
   /** Only at steps of this task. */
   readonly taskId?: string;
-  readonly signal: "SIGKILL" | "SIGSTOP";
+  /** "hang": whoever comes by from then on never goes on, while the process lives. */
+  readonly signal: "SIGKILL" | "SIGSTOP" | "hang";
 }
 
 type FailPoints = (name: FailPoint, ref: { readonly taskId: string }) => Promise<void>;
@@ -20,11 +21,11 @@ export function failPointsOf(json: string | undefined): FailPoints | undefined {
     for (const plan of plans) {
       if (plan.at !== name || (plan.taskId !== undefined && plan.taskId !== taskId)) continue;
       plan.left -= 1;
-      if (plan.left !== 0) continue;
+      if (plan.left > 0 || (plan.left < 0 && plan.signal !== "hang")) continue;
       process.stderr.write(`fail-point ${name}: ${plan.signal}\n`);
-      process.kill(process.pid, plan.signal);
+      if (plan.signal !== "hang") process.kill(process.pid, plan.signal);
       // A signal to oneself is delivered within the call, but SIGKILL need not end other threads at once.
-      if (plan.signal === "SIGKILL") await new Promise(() => undefined);
+      if (plan.signal !== "SIGSTOP") await new Promise(() => undefined);
     }
   };
 }
