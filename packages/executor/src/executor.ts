@@ -15,16 +15,9 @@ import type {
   AttemptNow,
   ClaimedStep,
   EffectResult,
-  EngineStore,
   FailPoint,
-  LivePort,
   LogPort,
-  MeterPort,
-  ModelPort,
-  Performer,
-  RateLimiter,
   SettleAnswer,
-  StepType,
   StopSignal,
   WakeUp,
 } from "@baton/core/ports";
@@ -37,34 +30,7 @@ import { settle } from "./pipeline/settle.ts";
 import { createStage } from "./pipeline/stage.ts";
 import { untilAnswered } from "./pipeline/patience.ts";
 import { createWork } from "./pipeline/work.ts";
-
-export type Performers = Readonly<Record<StepType, Performer>>;
-
-/** What it takes to perform attempts, here or in a process of their own. */
-export interface WorkOptions {
-  readonly store: EngineStore;
-  readonly live: LivePort;
-  readonly models: ModelPort;
-  /** Paces the calls of a task that has a limiter of its own. */
-  readonly limiter: RateLimiter;
-  readonly performers: Performers;
-  readonly meter: MeterPort;
-  /** How many attempts may be performed at once. */
-  readonly slots: number;
-  /** Unix ms. */
-  readonly clock: () => number;
-  /** Milliseconds of a monotonic clock. */
-  readonly monotonic: () => number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** How long a performer may ignore its signal; default 5,000 ms. */
-  readonly abandonAfterMs?: number;
-  /** Fault tests stop the process here; absent in production. */
-  readonly failPoint?: (
-    name: FailPoint,
-    ref: { readonly taskId: string; readonly stepId: string },
-  ) => void | Promise<void>;
-}
+import type { WorkOptions } from "./pipeline/work.ts";
 
 export interface ExecutorOptions extends WorkOptions {
   readonly log: LogPort;

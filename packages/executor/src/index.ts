@@ -1,8 +1,8 @@
 export { createExecutor } from "./executor.ts";
-export type { Executor, ExecutorOptions, Performers, WorkOptions } from "./executor.ts";
+export type { Executor, ExecutorOptions } from "./executor.ts";
 export { performOnly } from "./pipeline/alone.ts";
-export type { Isolation, LonelyAttempt, LonelyEnd, OnlyAttempt } from "./pipeline/alone.ts";
-export type { AttemptRecord } from "./pipeline/work.ts";
+export type { Isolation, IsolatedAttempt, IsolatedEnd, OnlyAttempt } from "./pipeline/alone.ts";
+export type { AttemptRecord, Performers, WorkOptions } from "./pipeline/work.ts";
 export type { AttemptReport, StopReason } from "./attempt/running.ts";
 export { createStepPerformers } from "./steps/performers.ts";
 export { createLateCalls } from "./steps/tool/late.ts";

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { backends, type Worker } from "../../stack/stack.ts";
 import { until } from "../../stack/program.ts";
 import type { ChaosCase } from "../harness/case.ts";
-import { effectChain } from "../harness/plans.ts";
+import { effectChain, misbehavingStep } from "../harness/plans.ts";
 import { countSteps } from "../harness/rows.ts";
 import { expectEvery, stepsOf } from "../harness/steps.ts";
 import type { World } from "../harness/world.ts";
@@ -49,7 +49,7 @@ async function drainOne(world: World): Promise<void> {
   const env = { BATON_CONCURRENCY: String(slots), BATON_GRACE_MS: String(graceMs) };
   const leaving = await world.startWorker({ env });
   const short = await world.createTasks(slots / 2, () => effectChain(1, { after_ms: 1_000 * world.slack }));
-  const long = await world.createTasks(slots / 2, () => effectChain(1, { after_ms: 15_000 }));
+  const long = await world.createTasks(slots / 2, () => misbehavingStep("endless", { attempts: 1 }));
   await until("every slot is in use", async () => (await countSteps(world, "running")) === slots);
   const staying = await world.startWorker({ env });
   const more = await world.createTasks(slots / 2, () => effectChain(2, { after_ms: 200 }));

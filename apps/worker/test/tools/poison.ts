@@ -17,7 +17,7 @@ export const poison = defineTool({
       });
     if (how === "memory") {
       const kept: number[][] = [];
-      for (;;) kept.push(new Array<number>(100_000).fill(Math.random()));
+      for (;;) kept.push(Array.from({ length: 100_000 }, Math.random));
     }
     if (how === "spin") for (;;);
     return await new Promise<number>(() => undefined);

@@ -12,13 +12,12 @@ import { isolatedFrom } from "@baton/core/lifecycle";
 import type { AttemptCrash, ClaimedStep } from "@baton/core/ports";
 import { RunningAttempt } from "../attempt/running.ts";
 import type { StopReason } from "../attempt/running.ts";
-import type { WorkOptions } from "../executor.ts";
 import { encodeOutcome } from "./encode.ts";
 import { endOfStop } from "./perform.ts";
 import { createWork } from "./work.ts";
-import type { AttemptRecord, Worked } from "./work.ts";
+import type { AttemptRecord, Worked, WorkOptions } from "./work.ts";
 
-export interface LonelyAttempt {
+export interface IsolatedAttempt {
   readonly step: ClaimedStep;
   /** Aborted when the attempt is told to stop; `stopReason` says why. */
   readonly signal: AbortSignal;
@@ -29,7 +28,7 @@ export interface LonelyAttempt {
   begin(): void;
 }
 
-export type LonelyEnd =
+export type IsolatedEnd =
   | { readonly end: "answered"; readonly record: AttemptRecord; readonly pid: number }
   /** It was told to stop, and did not answer in time. */
   | { readonly end: "stopped"; readonly pid: number | undefined }
@@ -38,7 +37,7 @@ export type LonelyEnd =
 
 export interface Isolation {
   /** Never rejects. */
-  perform(attempt: LonelyAttempt): Promise<LonelyEnd>;
+  perform(attempt: IsolatedAttempt): Promise<IsolatedEnd>;
 }
 
 export const isIsolated = ({ crashCount }: ClaimedStep): boolean => crashCount >= isolatedFrom;

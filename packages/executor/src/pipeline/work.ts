@@ -5,19 +5,60 @@
  * 2. The code of an attempt runs in its scope, so that it can be told to whom a blocked main thread belongs.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { AttemptNow, EffectResult, FailPoint, NewTrace, Outcome, StepUsage } from "@baton/core/ports";
+import type {
+  AttemptNow,
+  EffectResult,
+  EngineStore,
+  FailPoint,
+  LivePort,
+  MeterPort,
+  ModelPort,
+  NewTrace,
+  Outcome,
+  Performer,
+  RateLimiter,
+  StepType,
+  StepUsage,
+} from "@baton/core/ports";
 import { createAccount } from "../attempt/account.ts";
 import type { Account } from "../attempt/account.ts";
 import { createContext } from "../attempt/context.ts";
 import type { AttemptEnd } from "../attempt/outcome.ts";
 import type { RunningAttempt } from "../attempt/running.ts";
-import type { WorkOptions } from "../executor.ts";
 import { encodeOutcome } from "./encode.ts";
 import { performAttempt } from "./perform.ts";
 import { prepareStep } from "./prepare.ts";
 import type { Prepared } from "./prepare.ts";
 import { createStage } from "./stage.ts";
 import type { Ticket } from "./stage.ts";
+
+export type Performers = Readonly<Record<StepType, Performer>>;
+
+/** What it takes to perform attempts, here or in a process of their own. */
+export interface WorkOptions {
+  readonly store: EngineStore;
+  readonly live: LivePort;
+  readonly models: ModelPort;
+  /** Paces the calls of a task that has a limiter of its own. */
+  readonly limiter: RateLimiter;
+  readonly performers: Performers;
+  readonly meter: MeterPort;
+  /** How many attempts may be performed at once. */
+  readonly slots: number;
+  /** Unix ms. */
+  readonly clock: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** How long a performer may ignore its signal; default 5,000 ms. */
+  readonly abandonAfterMs?: number;
+  /** Fault tests stop the process here; absent in production. */
+  readonly failPoint?: (
+    name: FailPoint,
+    ref: { readonly taskId: string; readonly stepId: string },
+  ) => void | Promise<void>;
+}
 
 /** What an attempt comes to, as it is settled. */
 export interface AttemptRecord {

@@ -14,7 +14,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { BatonError } from "@baton/core";
 import type { LogPort, MeterPort } from "@baton/core/ports";
-import type { Isolation, LonelyAttempt, LonelyEnd } from "@baton/executor";
+import type { Isolation, IsolatedAttempt, IsolatedEnd } from "@baton/executor";
 import { isolatedVariable } from "./messages.ts";
 import type { ToChild, ToParent } from "./messages.ts";
 import { createPlaces } from "./places.ts";
@@ -45,7 +45,7 @@ export function createIsolation(options: IsolationOptions): IsolationRoom {
   const processes = new Set<ChildProcess>();
   const counted = () => meter.gauge("baton_isolated_processes", processes.size);
 
-  async function perform(attempt: LonelyAttempt): Promise<LonelyEnd> {
+  async function perform(attempt: IsolatedAttempt): Promise<IsolatedEnd> {
     const free = await places.take(attempt.signal);
     if (free === undefined) return { end: "stopped", pid: undefined };
     const { step } = attempt;
@@ -93,8 +93,8 @@ function start({ program, lifetimeVariable }: IsolationOptions): ChildProcess {
 }
 
 /** Resolves with what became of the attempt; the process may still be there. */
-async function judge(child: ChildProcess, attempt: LonelyAttempt): Promise<LonelyEnd> {
-  const { promise, resolve } = Promise.withResolvers<LonelyEnd>();
+async function judge(child: ChildProcess, attempt: IsolatedAttempt): Promise<IsolatedEnd> {
+  const { promise, resolve } = Promise.withResolvers<IsolatedEnd>();
   const pid = child.pid ?? 0;
   let hasBegun = false;
   const words = lastWords(child.stderr);
@@ -145,7 +145,7 @@ async function judge(child: ChildProcess, attempt: LonelyAttempt): Promise<Lonel
   }
 }
 
-function notStarted(why: string): LonelyEnd {
+function notStarted(why: string): IsolatedEnd {
   const message = `The step crashed before and has to run in a process of its own, which did not start. ${why}`;
   return { end: "not-started", error: new BatonError("internal", message) };
 }

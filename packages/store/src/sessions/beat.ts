@@ -7,11 +7,8 @@ import { createLease, type Grant, type ToBeat } from "./lease.ts";
 import { findHolder } from "./main-thread.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 
-/**
- * For finding out who holds the main thread, and for giving up the rest: the end is not put off for longer. Finding
- * takes 0.3 s, and 0.8 s when 30 processes want the 2 processors.
- */
-const findingMs = 3_000;
+/** For finding out who holds the main thread, which takes milliseconds, and for giving up the rest. */
+const findingMs = 2_000;
 const givingUpMs = 1_500;
 
 const data = workerData as BeatConnectionOptions;

@@ -1,12 +1,13 @@
 /**
  * What holds a blocked main thread, asked from another thread.
  *
- * 1. V8 interrupts running JavaScript and regular expressions, so a loop without an end can be asked; a call into
- *    native code (a synchronous read, `execSync`) cannot, and then nothing is found.
- * 2. The main thread stays where it is: whoever asks is about to end the process.
+ * 1. The question runs on the main thread in the middle of whatever it does: V8 interrupts JavaScript and regular
+ *    expressions for it, so that a loop without an end answers too. A call into native code (a synchronous read,
+ *    `execSync`) cannot be interrupted, and then there is no answer.
+ * 2. The main thread goes on as if nothing had been asked.
  */
 import { Session } from "node:inspector/promises";
-import type { Debugger, Runtime } from "node:inspector";
+import type { Runtime } from "node:inspector";
 import type { AttemptNow } from "@baton/core/ports";
 
 export interface Holder {
@@ -16,28 +17,27 @@ export interface Holder {
   readonly where: string;
 }
 
-const shownFrames = 5;
+const shownFrames = 6;
 
 /** Under this name the main thread keeps the function that tells its current attempt. */
 export function attemptTeller(sessionId: string): symbol {
   return Symbol.for(`baton.session.${sessionId}`);
 }
 
-/** Undefined when the main thread cannot be interrupted within `withinMs`. */
+/** Undefined when the main thread does not answer within `withinMs`. */
 export async function findHolder(sessionId: string, withinMs: number): Promise<Holder | undefined> {
-  const session = new Session();
+  const teller = `globalThis[Symbol.for(${JSON.stringify(attemptTeller(sessionId).description)})]`;
+  const expression = `JSON.stringify({ attempt: ${teller}?.(), stack: new Error().stack })`;
   const { promise, resolve } = Promise.withResolvers<Holder | undefined>();
   const timer = setTimeout(() => resolve(undefined), withinMs);
   try {
+    const session = new Session();
     session.connectToMainThread();
-    const urls = new Map<string, string>();
-    session.on("Debugger.scriptParsed", ({ params }) => void urls.set(params.scriptId, params.url));
-    session.once("Debugger.paused", ({ params }) => {
-      readHolder(session, sessionId, params.callFrames, urls).then(resolve, () => resolve(undefined));
-    });
-    // Their answers come with the pause, or never.
-    session.post("Debugger.enable").catch(() => resolve(undefined));
-    session.post("Debugger.pause").catch(() => resolve(undefined));
+    const asked = session.post("Runtime.evaluate", { expression, silent: true }) as Promise<Runtime.EvaluateReturnType>;
+    asked.then(
+      ({ result }) => resolve(typeof result.value === "string" ? holderOf(result.value) : undefined),
+      () => resolve(undefined),
+    );
     return await promise;
   } catch {
     return undefined;
@@ -46,23 +46,9 @@ export async function findHolder(sessionId: string, withinMs: number): Promise<H
   }
 }
 
-async function readHolder(
-  session: Session,
-  sessionId: string,
-  frames: readonly Debugger.CallFrame[],
-  urls: ReadonlyMap<string, string>,
-): Promise<Holder> {
-  const told = `globalThis[Symbol.for(${JSON.stringify(attemptTeller(sessionId).description)})]?.()`;
-  const answer = (await session.post("Debugger.evaluateOnCallFrame", {
-    callFrameId: frames[0]?.callFrameId ?? "",
-    expression: `JSON.stringify(${told} ?? null)`,
-    silent: true,
-  })) as Runtime.EvaluateReturnType;
-  const json = answer.result.value as string | undefined;
-  const frameText = ({ functionName, location }: Debugger.CallFrame): string =>
-    `at ${functionName || "(anonymous)"} (${urls.get(location.scriptId) || "no file"}:${location.lineNumber + 1})`;
-  return {
-    attempt: json === undefined ? undefined : ((JSON.parse(json) as AttemptNow | null) ?? undefined),
-    where: frames.slice(0, shownFrames).map(frameText).join(", "),
-  };
+function holderOf(json: string): Holder {
+  const { attempt, stack } = JSON.parse(json) as { readonly attempt?: AttemptNow; readonly stack: string };
+  // The first line is the error's name, the second the question itself.
+  const frames = stack.split("\n").slice(2, 2 + shownFrames);
+  return { attempt, where: frames.map((frame) => frame.trim()).join(", ") };
 }
