@@ -73,6 +73,24 @@ describe("the api process", () => {
     });
   });
 
+  it("plans in a process of its own when processes have died of that plan", async () => {
+    await database.execute("alter table baton.task_execution_step alter column crash_count set default 2");
+    try {
+      const goal = "Read every Markdown file below docs, summarise each one, and write a report";
+      const { taskId, strategy } = await client.request("orchestrate", { body: { goal } });
+      expect(strategy.totalSteps).toBeGreaterThan(1);
+      const [trace] = await database.read<{ pid: number }>(
+        "select (data->>'pid')::int as pid from baton.task_execution_trace where task_id = $1 and type = 'attempt-isolated'",
+        [taskId],
+      );
+      expect(trace?.pid).toBeGreaterThan(0);
+      expect(trace?.pid).not.toBe(api.pid);
+      await client.cancelTask(taskId);
+    } finally {
+      await database.execute("alter table baton.task_execution_step alter column crash_count set default 0");
+    }
+  });
+
   it("answers a simple message itself, as a stream that ends", async () => {
     const answer = await client.chat({
       id: "a thread",
