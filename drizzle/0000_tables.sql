@@ -251,7 +251,7 @@ create table baton.task_execution_trace (
   -- A tenant-wide stream reads only below pg_snapshot_xmin: sequences lose late commits.
   xact_id xid8 not null default pg_current_xact_id(),
   created_at timestamptz not null,
-  -- Written under the task's lock only; without a foreign key, whose check costs more than the row (docs/decisions/0014).
+  -- Written under the task's lock only; without a foreign key, whose check costs more than the row (docs/decisions/0015).
   primary key (tenant_id, task_id, no)
 );
 
