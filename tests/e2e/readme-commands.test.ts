@@ -131,7 +131,12 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
     model = await startScriptedModel();
     folder = await mkdtemp(join(tmpdir(), "baton-readme-"));
     await writeFile(join(folder, "note.md"), "We decided to wait.\n");
-    stack = await startStack({ backend, workers: 1, env: { ...model.env, BATON_WORKSPACES: folder } });
+    const tools = fileURLToPath(new URL("tools", import.meta.url));
+    stack = await startStack({
+      backend,
+      workers: 1,
+      env: { ...model.env, BATON_WORKSPACES: folder, BATON_TOOLS: tools },
+    });
   });
   afterAll(async () => {
     await stack?.stop();
@@ -196,9 +201,16 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
       expect(stdout, text).not.toBe("");
     };
     const isPlace = (word: string) => /^<(?:task|id|step)>$/.test(word);
-    // Each of these commands moves its step, so each gets one of its own.
-    const letters = await Promise.all(
-      typed.filter(({ given }) => given?.includes("<step>")).map(() => outOfAttempts(stack)),
+    // Each of these commands moves its step, so each gets one of its own: out of attempts, or with a call in doubt.
+    const stepOf = new Map(
+      await Promise.all(
+        typed
+          .filter(({ given }) => given?.includes("<step>"))
+          .map(async ({ text }) => {
+            const isInDoubt = /--happened|--did-not-happen/.test(text);
+            return [text, isInDoubt ? await inDoubt(stack) : await outOfAttempts(stack)] as const;
+          }),
+      ),
     );
     const [later, first] = [true, false].map((is) => typed.filter(({ given }) => (given ?? []).some(isPlace) === is));
     await Promise.all((first ?? []).map(({ text, given = [] }) => perform(text, given)));
@@ -207,7 +219,7 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
       ...(later ?? []).map(({ text, given = [] }) =>
         perform(
           text,
-          given.map((word) => (word === "<step>" ? (letters.pop() ?? "") : isPlace(word) ? newest : word)),
+          given.map((word) => (word === "<step>" ? (stepOf.get(text) ?? "") : isPlace(word) ? newest : word)),
         ),
       ),
       ...["tail", "why"].map((name) => perform(name, [name, newest])),
@@ -215,6 +227,15 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
     ]);
   });
 });
+
+/** The id of a step that is held because nobody knows what its call did. */
+async function inDoubt({ client }: Stack): Promise<string> {
+  const step = { id: "call", type: "tool" as const, tool: "test.lost_answer", arguments: {} };
+  const { id } = await client.createTask({ plan: { steps: [step] } });
+  await until("its call is in doubt", async () => (await client.getTask(id)).state === "blocked");
+  const { waits } = await client.request("whyTask", { params: { id } });
+  return waits[0]?.stepId ?? "";
+}
 
 /** The id of a step that is out of attempts. */
 async function outOfAttempts({ client }: Stack): Promise<string> {
