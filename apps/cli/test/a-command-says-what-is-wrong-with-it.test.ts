@@ -15,7 +15,7 @@ describe("a wrong command line", () => {
     [
       "a resolution in no way",
       ["resolve", id, "--reason", "r"],
-      /in one way: --output JSON, --output-file FILE, or --skip/,
+      /in one way: --output JSON, --output-file FILE or --skip for the step; --happened JSON/,
     ],
     ["two resolutions", ["resolve", id, "--skip", "--output", "1", "--reason", "r"], /in one way/],
     [
