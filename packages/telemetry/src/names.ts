@@ -7,6 +7,8 @@ export const metrics: Readonly<Record<string, string>> = {
   baton_attempts_total: "Attempts that ended, by step type and outcome",
   baton_attempt_ms: "Time from claim to outcome of an attempt",
   baton_attempts_abandoned_total: "Attempts that ignored their abort signal and still hold a slot",
+  baton_isolated_attempts_total: "Attempts performed alone in a process of their own, by how that process ended",
+  baton_isolated_processes: "Processes that perform one step alone, now",
   baton_settlements_total: "Settled attempts, by the store's answer; lease-lost were rejected by the fence",
   baton_wake_ups_failed_total: "Wake-ups that ended with an unexpected error",
   baton_dispatched_total: "Wake-ups that the pump put on the queue",
