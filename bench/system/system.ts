@@ -73,6 +73,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     PATH: process.env["PATH"] ?? "",
     HOME: folder,
     NODE_COMPILE_CACHE: join(servers.folder, "compile-cache"),
+    // As in the image.
+    NODE_OPTIONS: "--max-semi-space-size=16",
     DATABASE_URL: database.url,
     ...(redis !== undefined && { REDIS_URL: redis.url }),
     BATON_PORT: String(apiPort),

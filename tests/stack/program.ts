@@ -34,7 +34,13 @@ const compileCache = fileURLToPath(new URL("../../node_modules/.cache/node-compi
 export function startProgram({ name, main, cwd, env }: ProgramStart): Program {
   const child = spawn(process.execPath, [main], {
     cwd,
-    env: { NODE_COMPILE_CACHE: compileCache, ...env, BATON_LIFETIME_FD: "3" },
+    // NODE_OPTIONS as in the image.
+    env: {
+      NODE_COMPILE_CACHE: compileCache,
+      NODE_OPTIONS: "--max-semi-space-size=16",
+      ...env,
+      BATON_LIFETIME_FD: "3",
+    },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
   let printed = "";

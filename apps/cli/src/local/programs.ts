@@ -34,6 +34,8 @@ export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildP
   const env = {
     // Saves a third of the processor time of a start: the stripped and compiled sources are kept.
     NODE_COMPILE_CACHE: join(plan.dataDir, "compile-cache"),
+    // As in the image: each process stays 100 MB smaller.
+    NODE_OPTIONS: "--max-semi-space-size=16",
     ...(!plan.limitsWorkspaces && { BATON_WORKSPACES: "/" }),
     ...plan.env,
     DATABASE_URL: plan.databaseUrl,
