@@ -9,7 +9,7 @@ import type { World } from "../harness/world.ts";
 const verbs = {
   claim: /baton_v1\.claim\(/,
   settle: /baton_v1\.settle\(/,
-  create: /baton_v1\.create_task\(/,
+  create: /baton_v1\.create_tasks\(/,
 } as const;
 
 export const commitReplyLost: ChaosCase<{ replies: number }> = {
