@@ -32,7 +32,7 @@ interface Sized<Item> {
   readonly json: string;
 }
 
-const limits = { parallel: 2, maxItems: 200, maxBytes: 4_194_304 };
+const limits = { parallel: 1, maxItems: 200, maxBytes: 4_194_304 };
 
 export function createEffects({ connections, newId, patienceMs }: EffectsOptions): Effects {
   const common = { ...limits, newFlushId: newId, patienceMs };

@@ -78,7 +78,7 @@ export interface Attempts {
 export function createAttempts(given: AttemptsOptions): Attempts {
   const options: AttemptParts = { ...given, settingsOf: rememberSettings() };
   const claims: Batcher<WakeUp, ClaimedStep | undefined> = createBatcher({
-    parallel: 2,
+    parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
     sizeOf: () => 120,
@@ -87,7 +87,7 @@ export function createAttempts(given: AttemptsOptions): Attempts {
     flush: (items, flushId) => flushClaims(options, items, flushId),
   });
   const settles: Batcher<PreparedSettlement, SettleAnswer> = createBatcher({
-    parallel: 2,
+    parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
     sizeOf: (item) => item.json.length,
