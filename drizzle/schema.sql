@@ -517,7 +517,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton.uuid7()
 --   returns uuid; sql volatile; body sha256 7c56d55fefb29de0d4feaeb37ec0b422b1fd323f0979e7ccc14e00748fbe51ee
 -- function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
---   returns jsonb; plpgsql volatile security definer set search_path=pg_catalog, pg_temp, jit=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, plan_cache_mode=force_generic_plan; body sha256 7b5d8f514750b7f859e90a0025ee97fbe6ec845e8ee11884c124e5d19760cb37
+--   returns jsonb; plpgsql volatile security definer set search_path=pg_catalog, pg_temp, jit=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_material=off, plan_cache_mode=force_generic_plan; body sha256 7b5d8f514750b7f859e90a0025ee97fbe6ec845e8ee11884c124e5d19760cb37
 -- function baton_v1.acquire(p_key text, p_max integer, p_duration_ms bigint)
 --   returns bigint; plpgsql volatile; body sha256 03285b836636cda322cff69239285465cfd9870e2aeeaec309e53494e371b139
 -- function baton_v1.add_evaluations(p_tasks baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])

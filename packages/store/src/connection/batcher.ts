@@ -6,7 +6,7 @@
  * Boundary: knows nothing of SQL; a flush function is handed in.
  *
  * 1. At most `parallel` flushes at a time, each of at most `maxItems` items and `maxBytes` bytes.
- * 2. A data error (SQLSTATE 22xxx, 23xxx) splits the flush until the one bad item stands alone; the
+ * 2. A data error (SQLSTATE 22xxx, 23xxx, BT003) splits the flush until the one bad item stands alone; the
  *    others go through.
  * 3. A transient error (40001, 40P01, 08xxx, 57P0x) retries the flush whole under the same flush id,
  *    because a commit's reply may have been lost.

@@ -67,7 +67,7 @@ drop function if exists baton_client.create_task_v1(text, jsonb);
 create function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
 returns jsonb language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare

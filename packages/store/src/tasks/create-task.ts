@@ -54,8 +54,6 @@ export function createCreations({ connections, newId, room, onWakeUps }: Creatio
       await batcher.add({ tenantId, json: JSON.stringify({ ...task, steps: task.steps.map(stepToWire) }) });
     } catch (error) {
       throw isKeyHeldByAnother(error) ? keyLost(error) : error;
-    } finally {
-      if (batcher.queuedCount === 0) tenants.delete(tenantId);
     }
   };
 }
