@@ -185,7 +185,7 @@ create table baton.effect (
   constraint effect_end_has_result CHECK (((state = ANY (ARRAY['succeeded'::text, 'refused'::text])) = (result IS NOT NULL))),
   constraint effect_known CHECK ((effect = ANY (ARRAY['read'::text, 'idempotent'::text, 'write'::text, 'irreversible'::text]))),
   constraint effect_state_known CHECK ((state = ANY (ARRAY['intent'::text, 'succeeded'::text, 'refused'::text, 'unknown'::text])))
-);
+) with (fillfactor=70);
 alter table baton.effect enable row level security;
 alter table baton.effect force row level security;
 create policy engine on baton.effect for all to baton_engine using (true) with check (true);
@@ -427,8 +427,6 @@ create table baton.task_execution_step_edge (
   condition jsonb,
   verdict text not null default 'open'::text,
   constraint task_execution_step_edge_pkey PRIMARY KEY (tenant_id, task_id, from_step_id, to_step_id),
-  constraint task_execution_step_edge_tenant_id_task_id_from_step_id_fkey FOREIGN KEY (tenant_id, task_id, from_step_id) REFERENCES baton.task_execution_step(tenant_id, task_id, step_id) ON DELETE CASCADE,
-  constraint task_execution_step_edge_tenant_id_task_id_to_step_id_fkey FOREIGN KEY (tenant_id, task_id, to_step_id) REFERENCES baton.task_execution_step(tenant_id, task_id, step_id) ON DELETE CASCADE,
   constraint edge_verdict_known CHECK ((verdict = ANY (ARRAY['open'::text, 'satisfied'::text, 'dead'::text])))
 ) with (fillfactor=70);
 CREATE INDEX edge_to ON baton.task_execution_step_edge USING btree (to_step_id, task_id, tenant_id);
@@ -532,8 +530,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns void; sql volatile; body sha256 2cd36f7398634472cac8fac1546cf52ae2d6a08e293e544795644e52075475c7
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
 --   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
--- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
---   returns json; plpgsql stable; body sha256 65952220b136f66a26f775e1a3618d18484c1e777601b5576244a731803a3aac
+-- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean, p_with_tasks boolean)
+--   returns json; plpgsql stable; body sha256 0b0e3d8e8df0e3abe12b84e39b05cd4fbd410a7503ed6a5afbe7044cc6ebd6a6
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
@@ -545,7 +543,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile set enable_hashjoin=on; body sha256 afe3a435a98ab18b5a4ef3e0335f33dbb1e757dcb264d5afa2e9faa71f86ebe3
 -- function baton_v1.claim(p_refs jsonb, p_session uuid, p_flush uuid)
---   returns json; plpgsql volatile; body sha256 9f29f21e1510c32f6233c59e972ab6efb988e7e647ef39a1fa2b08556b933592
+--   returns json; plpgsql volatile; body sha256 3cc3474fd3e7634b1ae332084c6156117271735abd0aaadd5c92dfc9be969a42
 -- function baton_v1.client_of_key(p_hash text)
 --   returns TABLE(tenant_id uuid, key_id uuid, scopes text[], task_defaults jsonb); sql stable security definer set search_path=pg_catalog, pg_temp; body sha256 ddeef0e031c94a946157a99a430e31439cfab6a6a546a741f437f3fa4a957662
 -- function baton_v1.crash_attempt(p_tenant uuid, p_task uuid, p_step uuid, p_attempt integer, p_session uuid, p_cause jsonb, p_traces jsonb)
@@ -612,16 +610,16 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 820711e17c22ade4f2f34060c3feeb37aa76badc3c1fbace26b4938a1849f222
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
--- function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer)
---   returns json; plpgsql volatile; body sha256 586a3b2d6a6d4150619e17d585987418e4ddbbe682690ba6657716a564bfed39
--- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled text[], OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
---   returns record; plpgsql volatile; body sha256 655f36bc2401e864dcb4714745dda9f7d428b56d24a2cc58e37ab77f0cc6404b
+-- function baton_v1.settle(p_outcomes jsonb, p_effects jsonb, p_session uuid, p_flush uuid, p_room integer, p_with_tasks boolean)
+--   returns json; plpgsql volatile; body sha256 103b9c5386b0db2ecbca860812fd3c17d09084cfbcedeab112db63f4a2594c19
+-- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled integer, OUT answers jsonb, OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
+--   returns record; plpgsql volatile; body sha256 c75314bc71b3d3974dc7965a0a94c8b4f97434b3d2f1e4e4458a7aac4ae281f0
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 86673a66c0bdc0fd79fff2aa72cfb8188be65a0192d92759e960fc29f72fa2ef
 -- function baton_v1.step_added(p_step jsonb)
---   returns jsonb; sql immutable parallel safe; body sha256 d0d074bd093b9869f008bf61de44bed34e22d485eb12975a071450a0419c33ff
+--   returns jsonb; sql stable parallel safe; body sha256 cf5f2759bafb41c2adcb78759eb5b126a8ed12d9cb1db2ec7f3362e10c142033
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
 --   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)

@@ -1,7 +1,7 @@
 /**
  * Every setting: its shape, its bounds and its default, with the names that users of this system know.
  *
- * The default of `concurrency` (50) serves LLM work: a slot waits for a provider and costs no processor.
+ * The default of `concurrency` (100) serves LLM work: a slot waits for a provider and costs no processor.
  * At the default limiter of 10 calls a second and about 5 s a call, 50 calls are under way at once
  * (Little's law); their default of 5 would leave nine tenths of the provider's rate unused.
  */
@@ -37,7 +37,7 @@ export const configSchema = z.strictObject({
   worker: z
     .strictObject({
       /** Steps performed at once by one process. */
-      concurrency: z.int().min(1).max(10_000).default(50),
+      concurrency: z.int().min(1).max(10_000).default(100),
       /** Of those, the ones in processes of their own, because workers died while they were performed; each takes about 100 MB. */
       isolatedConcurrency: z.int().min(1).max(1_000).default(4),
       pools: z.array(z.string().min(1).max(60)).min(1).default(["default", "interactive"]),

@@ -28,7 +28,7 @@ describe("configuration", () => {
   test("without files and variables has the documented defaults, and no URL", () => {
     const { config, sourceOf } = load();
     expect(config).toMatchObject({
-      worker: { concurrency: 50, disabled: false },
+      worker: { concurrency: 100, disabled: false },
       limiter: { max: 10, duration: 1_000 },
       task: { maxSteps: 50, contextWindowLimit: 100_000, checkpointInterval: 5, maxPlanRevisions: 5 },
       session: { beatMs: 3_000, leaseMs: 10_000 },
@@ -141,7 +141,7 @@ describe("the effective configuration", () => {
     expect(of("models.openaiCompatible.0.models")).toMatchObject({ value: ["a", "b"], source: "baton.toml" });
     expect(of("worker.concurrency")).toEqual({
       path: "worker.concurrency",
-      value: 50,
+      value: 100,
       source: "default",
       variable: "BATON_CONCURRENCY",
     });

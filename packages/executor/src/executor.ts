@@ -136,6 +136,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         outcome: worked.outcome,
         traces,
         mayContinue,
+        task: step.task,
         ...(usage !== undefined && { usage }),
         ...(effects.length > 0 && { effects }),
       };

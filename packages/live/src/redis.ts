@@ -41,17 +41,29 @@ export function createRedisLive(options: RedisLiveOptions): LivePort {
   return new LiveChannel(new RedisTransport(options), options.onError);
 }
 
-/** KEYS: the stream, also the channel. ARGV: maximal length, lifetime in ms, then the payloads. */
+/**
+ * KEYS: the streams, also the channels; the prefix keeps them in one slot of a cluster. ARGV: maximal length, lifetime
+ * in ms, then for each stream the number of its payloads and the payloads.
+ */
 const appendScript = `
-local told = {}
-for index = 3, #ARGV do
-  told[#told + 1] = redis.call("XADD", KEYS[1], "MAXLEN", "~", ARGV[1], "*", "p", ARGV[index])
-  told[#told + 1] = ARGV[index]
+local at = 3
+for _, key in ipairs(KEYS) do
+  local told = {}
+  local last = at + tonumber(ARGV[at])
+  while at < last do
+    at = at + 1
+    told[#told + 1] = redis.call("XADD", key, "MAXLEN", "~", ARGV[1], "*", "p", ARGV[at])
+    told[#told + 1] = ARGV[at]
+  end
+  at = at + 1
+  redis.call("PEXPIRE", key, ARGV[2])
+  redis.call("PUBLISH", key, table.concat(told, "\\n"))
 end
-redis.call("PEXPIRE", KEYS[1], ARGV[2])
-redis.call("PUBLISH", KEYS[1], table.concat(told, "\\n"))
 return 0
 `;
+
+/** So many streams a call: Redis does nothing else meanwhile. */
+const topicsPerCall = 100;
 
 const cursorPattern = /^(\d{1,16})-(\d{1,16})$/;
 
@@ -73,9 +85,13 @@ class RedisTransport implements Transport {
   }
 
   async append(batches: readonly Batch[]): Promise<void> {
-    const sent = batches.map(({ topic, payloads }) =>
-      this.#connection.eval(appendScript, 1, this.#key(topic), replayCount, replayMs, ...payloads),
-    );
+    const sent: Promise<unknown>[] = [];
+    for (let from = 0; from < batches.length; from += topicsPerCall) {
+      const some = batches.slice(from, from + topicsPerCall);
+      const keys = some.map(({ topic }) => this.#key(topic));
+      const payloads = some.flatMap((batch) => [batch.payloads.length, ...batch.payloads]);
+      sent.push(this.#connection.eval(appendScript, keys.length, ...keys, replayCount, replayMs, ...payloads));
+    }
     await Promise.all(sent);
   }
 

@@ -45,7 +45,7 @@ describe("an attempt that is told twice", () => {
       { ...completedWire(ref, a, "third"), outcome: "exhausted", error: { code: "tool-failed" } },
     ];
     const { rows } = await admin.query<{ reply: { answers: unknown[]; continued: { s: string }[] } }>(
-      "select baton_v1.settle($1, $2, $3, 100) as reply",
+      "select baton_v1.settle($1, null, $2, $3, 100, true) as reply",
       [JSON.stringify(told), session.sessionId, newId()],
     );
     expect(rows[0]?.reply.answers).toHaveLength(2);

@@ -132,18 +132,18 @@ describe("a flush whose reply was lost", () => {
     ]);
     const settleFlush = newId();
     const settled: { answers: unknown; continued: { s: string; attemptNo: number }[] } = await call(
-      "select baton_v1.settle($1, $2, $3, 100) as reply",
+      "select baton_v1.settle($1, null, $2, $3, 100, true) as reply",
       [outcome, session.sessionId, settleFlush],
     );
     expect(settled.continued).toMatchObject([{ s: b, attemptNo: 1 }]);
-    const repeated: typeof settled = await call("select baton_v1.settle($1, $2, $3, 100) as reply", [
+    const repeated: typeof settled = await call("select baton_v1.settle($1, null, $2, $3, 100, true) as reply", [
       outcome,
       session.sessionId,
       settleFlush,
     ]);
     expect(repeated.answers).toEqual([{ s: a, a: 1, status: "already-settled" }]);
     expect(repeated.continued).toEqual(settled.continued);
-    const other: typeof settled = await call("select baton_v1.settle($1, $2, $3, 100) as reply", [
+    const other: typeof settled = await call("select baton_v1.settle($1, null, $2, $3, 100, true) as reply", [
       outcome,
       session.sessionId,
       newId(),

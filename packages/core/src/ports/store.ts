@@ -154,6 +154,8 @@ export interface Settlement {
   readonly effects?: readonly EffectResult[];
   /** False while draining: no successor is claimed for the freed slot. */
   readonly mayContinue: boolean;
+  /** As the step's claim told of its task; without it, a continuation is told of it again. */
+  readonly task?: ClaimedTask;
 }
 
 /** The process that an attempt had to itself is gone, and no outcome came. */

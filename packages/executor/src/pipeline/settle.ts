@@ -26,6 +26,7 @@ export async function settle(
       outcome: storeRefused(cause),
       traces: [],
       mayContinue: settlement.mayContinue,
+      ...(settlement.task !== undefined && { task: settlement.task }),
       ...(settlement.effects !== undefined && { effects: settlement.effects }),
     };
     return await untilAnswered(() => store.settleAttempt(replacement), lost, log, "settle");

@@ -79,7 +79,7 @@ export function openConnections(options: PoolOptions): Connections {
   return {
     engine: async (text, values) => {
       try {
-        return (await pool.query(bounded(text, answerMs), values as unknown[])).rows;
+        return (await pool.query({ ...bounded(text, answerMs), name: nameOf(text) }, values as unknown[])).rows;
       } catch (error) {
         throw failed(error);
       }
@@ -153,6 +153,20 @@ function openPool(options: PoolOptions, role: "baton_engine" | "baton_api", answ
   // statement rejects. What breaks while idle is the pool's to report.
   pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
+}
+
+/**
+ * Statements of the engine are few, have fixed texts and come thousands of times: each connection parses one once,
+ * under a name.
+ */
+const names = new Map<string, string>();
+
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = `baton-${names.size + 1}`;
+  names.set(text, name);
+  return name;
 }
 
 /** The types of pg do not know of a limit for one statement. */

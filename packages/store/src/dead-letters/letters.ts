@@ -131,7 +131,7 @@ export async function readFailedStep(db: Database, tenantId: string, stepId: str
   const ofStep = sql`tenant_id = ${ref.tenantId}::uuid and task_id = ${ref.taskId}::uuid and step_id = ${ref.stepId}::uuid`;
   const [inputs] = await rowsOf<{ claims: readonly WireClaim[] }>(
     db,
-    sql`select baton_v1.attempt_inputs(array[row(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${ref.stepId}::uuid)::baton_v1.step_key], false) as claims`,
+    sql`select baton_v1.attempt_inputs(array[row(${ref.tenantId}::uuid, ${ref.taskId}::uuid, ${ref.stepId}::uuid)::baton_v1.step_key], false, true) as claims`,
   );
   const wire = inputs?.claims[0];
   if (wire === undefined) return undefined;

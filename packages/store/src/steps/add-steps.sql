@@ -1,11 +1,11 @@
 -- What the trace of added steps says of one.
 create function baton_v1.step_added(p_step jsonb)
-returns jsonb language sql immutable parallel safe
+returns jsonb language sql stable parallel safe
 as $$
   select jsonb_strip_nulls(jsonb_build_object(
     'stepId', p_step->>'id', 'key', p_step->>'key', 'kind', p_step->>'kind', 'type', p_step->>'type', 'description', left(p_step->>'description', 200),
     'join', coalesce(nullif(p_step->'join_n', 'null'), '"all"'), 'onExhausted', p_step->>'on_exhausted',
-    'dependsOn', (select coalesce(jsonb_agg(d->>'step'), '[]') from jsonb_array_elements(p_step->'deps') d),
+    'dependsOn', coalesce(jsonb_path_query_array(p_step->'deps', '$[*].step'), '[]'),
     'parentStepId', p_step->>'parent', 'itemIndex', p_step->'item_index'))
 $$;
 

@@ -8,9 +8,10 @@
  * 2. Wake-ups that a settle leaves are handed to `onWakeUps` after the commit.
  */
 import { BatonError } from "@baton/core";
-import type { ClaimedStep, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
+import type { ClaimedStep, ClaimedTask, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
 import { type Batcher, createBatcher } from "../connection/batcher.ts";
 import type { Connections } from "../connection/pools.ts";
+import { effectResultToWire } from "../effects/effects.ts";
 import {
   claimFromWire,
   type OutputPlace,
@@ -43,6 +44,8 @@ export interface AttemptsOptions {
 interface PreparedSettlement {
   readonly settlement: Settlement;
   readonly json: string;
+  /** Results of its calls, one JSON object each. */
+  readonly effects: readonly string[];
 }
 
 interface SettleReply {
@@ -90,7 +93,7 @@ export function createAttempts(given: AttemptsOptions): Attempts {
     parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
-    sizeOf: (item) => item.json.length,
+    sizeOf: ({ json, effects }) => effects.reduce((sum, effect) => sum + effect.length, json.length),
     newFlushId: options.newId,
     patienceMs: options.patienceMs,
     flush: (items, flushId) => flushSettlements(options, items, flushId),
@@ -100,7 +103,8 @@ export function createAttempts(given: AttemptsOptions): Attempts {
     settleAttempt: async (settlement) => {
       refuseToWaitForNothing(settlement);
       const place = settlement.outcome.outcome === "completed" ? await placeOutput(options, settlement) : undefined;
-      return settles.add({ settlement, json: settlementToJson(settlement, place) });
+      const effects = (settlement.effects ?? []).map((result) => effectResultToWire(settlement.ref, result));
+      return settles.add({ settlement, json: settlementToJson(settlement, place), effects });
     },
     idle: async () => {
       await claims.idle();
@@ -161,15 +165,26 @@ async function flushSettlements(
   // An attempt that is told twice in one flush is settled once: the first wins.
   const told = new Map<string, PreparedSettlement>();
   for (const item of items) if (!told.has(attemptOf(item))) told.set(attemptOf(item), item);
+  const outcomes = [...told.values()];
+  const effects = outcomes.flatMap((item) => item.effects);
+  const withTasks = outcomes.some(({ settlement }) => settlement.mayContinue && settlement.task === undefined);
   const rows = await options.connections.engine<{ reply: SettleReply }>(
-    "select baton_v1.settle($1, $2, $3, $4) as reply",
-    [`[${[...told.values()].map((item) => item.json).join(",")}]`, requireSession(options), flushId, options.room()],
+    "select baton_v1.settle($1, $2, $3, $4, $5, $6) as reply",
+    [
+      jsonArray(outcomes.map((item) => item.json)),
+      effects.length > 0 ? jsonArray(effects) : null,
+      requireSession(options),
+      flushId,
+      options.room(),
+      withTasks,
+    ],
   );
   const reply = rows[0]?.reply;
   if (reply === undefined) throw new BatonError("internal", "settle answered nothing.");
   if (reply.wakeUps.length > 0) options.onWakeUps(wakeUpsByPool(reply.wakeUps));
   const statusOf = new Map(reply.answers.map((answer) => [`${answer.s}/${answer.a}`, answer.status]));
-  const continued = await completeInputs(options, reply.continued);
+  const taskOf = new Map(outcomes.map(({ settlement }) => [settlement.ref.taskId, settlement.task]));
+  const continued = await completeInputs(options, reply.continued, (taskId) => taskOf.get(taskId));
   return items.map((item) => {
     const { settlement } = item;
     if (told.get(attemptOf(item)) !== item) return { status: "lease-lost" };
@@ -184,6 +199,8 @@ async function flushSettlements(
   });
 }
 
+const jsonArray = (items: readonly string[]): string => `[${items.join(",")}]`;
+
 function attemptOf({ settlement }: PreparedSettlement): string {
   return `${settlement.ref.stepId}/${settlement.attemptNo}`;
 }
@@ -192,6 +209,7 @@ function attemptOf({ settlement }: PreparedSettlement): string {
 async function completeInputs(
   { connections, settingsOf }: AttemptParts,
   wires: readonly WireClaim[],
+  knownTask: (taskId: string) => ClaimedTask | undefined = () => undefined,
 ): Promise<ClaimedStep[]> {
   return Promise.all(
     wires.map(async (wire) => {
@@ -205,7 +223,7 @@ async function completeInputs(
           return { ...input, output: rows[0]?.output };
         }),
       );
-      return claimFromWire({ ...wire, inputs }, settingsOf);
+      return claimFromWire({ ...wire, inputs }, settingsOf, knownTask(wire.t));
     }),
   );
 }

@@ -43,7 +43,7 @@ end $$;
 -- Everything an attempt needs, one JSON object a step. Outputs above 4 MB in all are left to be fetched.
 -- As json, not jsonb: it is only ever read by the worker, and building jsonb costs twice as much.
 -- Index: step primary key, edge_to, step_key.
-create function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean)
+create function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean, p_with_tasks boolean)
 returns json language plpgsql stable
 as $$
 begin
@@ -67,18 +67,21 @@ begin
                  from (
                    select e.from_step_id as step_id from baton.task_execution_step_edge e
                    where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.to_step_id = s.step_id
-                   union
+                   union all
                    select r.step_id from unnest(s.reference_keys) as name
                    cross join lateral (
                      select f.step_id from baton.task_execution_step f
                      where f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.key = name offset 0) r
+                   where not exists (
+                     select from baton.task_execution_step_edge e
+                     where e.tenant_id = s.tenant_id and e.task_id = s.task_id and e.from_step_id = r.step_id and e.to_step_id = s.step_id)
                  ) x
                  cross join lateral (
                    select f.key, f.step_id, f.description, f.state, f.blob_id, f.output_bytes, f.output, f.position from baton.task_execution_step f
                    where f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.step_id = x.step_id offset 0) d
                ) i),
-    'task', json_build_object('kind', t.kind, 'goal', t.goal, 'input', t.input, 'settings', t.settings, 'threadId', t.thread_id,
-                               'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count))), '[]')
+    'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count,
+    'task', case when p_with_tasks then json_build_object('kind', t.kind, 'goal', t.goal, 'input', t.input, 'settings', t.settings, 'threadId', t.thread_id) end)), '[]')
   from unnest(p_keys) k
   cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
   cross join lateral (select * from baton.task_execution f where f.tenant_id = k.tenant_id and f.task_id = k.task_id offset 0) t);
@@ -165,5 +168,5 @@ begin
     where x.tenant_id = v.n and x.task_id = v.t
   )
   select array_agg(row(n, t, s)::baton_v1.step_key) from ref into v_keys;
-  return baton_v1.attempt_inputs(coalesce(v_keys, '{}'), false);
+  return baton_v1.attempt_inputs(coalesce(v_keys, '{}'), false, true);
 end $$;

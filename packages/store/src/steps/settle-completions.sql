@@ -6,10 +6,15 @@
 -- targets an outcome; its traces.
 create function baton_v1.settle_completions(
   p_outcomes jsonb, p_session uuid, p_flush uuid, p_room int, p_now timestamptz,
-  out settled text[], out continued baton_v1.step_key[], out wake_ups jsonb)
+  out settled int, out answers jsonb, out continued baton_v1.step_key[], out wake_ups jsonb)
 language plpgsql
 as $$
+declare
+  v_started jsonb;
 begin
+  select jsonb_build_object('sessionId', p_session, 'worker', w.worker, 'continued', true)
+  from baton.worker_session w where w.session_id = p_session into v_started;
+
   with told as materialized (
     -- An attempt that is told twice in one call counts once: the first wins.
     select distinct on (s) n, t, s, a, output, blob, bytes, preview, estimated, usage, traces, cont from rows from (jsonb_to_recordset(p_outcomes) as (
@@ -20,8 +25,9 @@ begin
     order by s, ord
   ),
   done as materialized (
-    select o.*, s.position, s.pool, t.trace_no, t.concurrency - t.running_count - t.dispatched_count as spare, t.settled_seq,
-           row_number() over (partition by o.n, o.t order by s.position)::int as k
+    select o.*, s.pool, t.trace_no, t.settled_seq, t.concurrency - t.running_count - t.dispatched_count as spare,
+           row_number() over (partition by o.n, o.t order by s.position)::int as k,
+           count(*) over (partition by o.n, o.t) as ended, sum(o.cont::int) over (partition by o.n, o.t, s.pool) as freed
     from told o
     cross join lateral (
       select f.position, f.pool, f.state, f.attempt_no, f.session_id, f.kind, f.parent_step_id
@@ -32,19 +38,35 @@ begin
     where s.state = 'running' and s.attempt_no = o.a and s.session_id = p_session and s.kind = 'user' and s.parent_step_id is null
       and t.intent = 'none' and t.failed_count = 0 and not t.evaluates
   ),
+  completed as (
+    update baton.task_execution_step x set
+      state = 'completed', available_at = p_now, error = null, output = d.output, blob_id = d.blob, output_bytes = coalesce(d.bytes, 0),
+      settled_no = d.settled_seq + d.k, settle_flush_id = p_flush, finished_at = p_now,
+      model = coalesce(d.usage->'model'->>'provider' || '/' || (d.usage->'model'->>'model'), x.model),
+      offline = x.offline or coalesce((d.usage->>'offline')::boolean, false),
+      input_tokens = x.input_tokens + coalesce((d.usage->>'inputTokens')::bigint, 0),
+      output_tokens = x.output_tokens + coalesce((d.usage->>'outputTokens')::bigint, 0),
+      cost_usd = case when d.usage->>'costUsd' is null then x.cost_usd else coalesce(x.cost_usd, 0) + (d.usage->>'costUsd')::numeric end
+    from done d
+    where x.tenant_id = d.n and x.task_id = d.t and x.step_id = d.s
+  ),
   judged as (
     update baton.task_execution_step_edge e set verdict = 'satisfied'
     from done d
     where e.tenant_id = d.n and e.task_id = d.t and e.from_step_id = d.s and e.verdict = 'open'
-    returning e.tenant_id, e.task_id, e.to_step_id
+    returning e.tenant_id as n, e.task_id as t, e.to_step_id as s, d.pool, d.freed, d.ended, d.spare, d.trace_no
   ),
   target as materialized (
-    select g.tenant_id as n, g.task_id as t, g.to_step_id as s, g.total, s.pool, s.kind, s.rank, s.position, s.order_at,
+    -- A slot counts as free for a step whose sources have all left one of its pool; others go through the queue.
+    select g.*, s.pool, s.kind, s.rank, s.position, s.order_at, case when g.only_pool = s.pool then g.freed_there end as freed,
            baton_v1.join_holds(s.join_n, s.deps_open - g.total, s.deps_satisfied + g.total, s.deps_dead) as readied
-    from (select tenant_id, task_id, to_step_id, count(*)::int as total from judged group by 1, 2, 3) g
+    from (
+      select n, t, s, count(*)::int as total, case when min(pool) = max(pool) then min(pool) end as only_pool, max(freed) as freed_there,
+             max(spare) + max(ended) as allowed, max(trace_no) as trace_no
+      from judged group by n, t, s) g
     cross join lateral (
       select f.pool, f.kind, f.rank, f.position, f.order_at, f.state, f.join_n, f.deps_open, f.deps_satisfied, f.deps_dead
-      from baton.task_execution_step f where f.tenant_id = g.tenant_id and f.task_id = g.task_id and f.step_id = g.to_step_id offset 0) s
+      from baton.task_execution_step f where f.tenant_id = g.n and f.task_id = g.t and f.step_id = g.s offset 0) s
     where s.state = 'pending'
   ),
   oldest as materialized (
@@ -55,33 +77,24 @@ begin
       order by w.order_at limit 1) as order_at
     from (select distinct pool from target where readied) p
   ),
-  -- Windows instead of joins: the rows of one call are never compared with each other pair by pair.
-  ranked as (
-    select n, t, s, kind, fate, total, output, blob, bytes, usage, settled_no, estimated, trace_count,
-      sum(free) over (partition by n, t, pool) as free_slots,
-      row_number() over (partition by n, t, pool, fate order by rank desc, position) as nth,
-      row_number() over (partition by n, t, fate order by rank desc, position) as nth_of_task,
-      max(spare) over (partition by n, t) + count(*) filter (where fate = 'ends') over (partition by n, t) as allowed
-    from (
-      select n, t, s, pool, 'user' as kind, 'ends' as fate, 0 as total, cont::int as free, 0::bigint as rank, position, spare,
-             output, blob, bytes, usage, settled_seq + k as settled_no, estimated, jsonb_array_length(traces) as trace_count
-      from done
-      union all
-      select n, t, s, pool, kind,
-             case when not readied then 'waits' when order_at > (select q.order_at from oldest q where q.pool = g.pool) then 'stays' else 'goes' end,
-             total, 0, rank, position, null, null, null, null, null, null, null, 0
-      from target g
-    ) x
-  ),
   placed as materialized (
-    select n, t, s, kind, fate, total, output, blob, bytes, usage, settled_no, estimated, trace_count, runs,
-           fate = 'goes' and not runs and within and row_number() over (partition by fate = 'goes' and not runs and within order by nth_of_task) <= p_room as sent
+    select n, t, s, kind, fate, total, trace_no, runs,
+           within and not runs and row_number() over (partition by within and not runs order by nth) <= p_room as sent
     from (
-      select *, coalesce(nth_of_task <= allowed, true) as within, fate = 'goes' and nth <= free_slots and coalesce(nth_of_task <= allowed, true) as runs from ranked) r
+      select *, within and nth_of_pool <= coalesce(freed, 0) as runs
+      from (
+        select *, fate = 'goes' and coalesce(nth <= allowed, true) as within
+        from (
+          select *, row_number() over (partition by n, t, fate order by rank desc, position) as nth,
+                 row_number() over (partition by n, t, fate, pool order by rank desc, position) as nth_of_pool
+          from (
+            select *, case when not readied then 'waits'
+                           when order_at > (select q.order_at from oldest q where q.pool = g.pool) then 'stays' else 'goes' end as fate
+            from target g) g) g) g) g
   ),
   moved as (
     update baton.task_execution_step x set
-      state = case u.fate when 'ends' then 'completed' when 'waits' then 'pending' else case when u.runs then 'running' else 'ready' end end,
+      state = case when u.runs then 'running' when u.fate = 'waits' then 'pending' else 'ready' end,
       deps_open = x.deps_open - u.total, deps_satisfied = x.deps_satisfied + u.total,
       available_at = p_now,
       attempt_no = x.attempt_no + u.runs::int,
@@ -89,48 +102,39 @@ begin
       claim_flush_id = case when u.runs then p_flush else x.claim_flush_id end,
       started_at = case when u.runs then p_now else x.started_at end,
       dispatched_at = case when u.sent then p_now end,
-      dispatch_no = x.dispatch_no + u.sent::int,
-      output = u.output, blob_id = u.blob, output_bytes = coalesce(u.bytes, 0),
-      error = case when u.fate = 'ends' then null else x.error end,
-      settled_no = coalesce(u.settled_no, x.settled_no),
-      model = coalesce(u.usage->'model'->>'provider' || '/' || (u.usage->'model'->>'model'), x.model),
-      offline = x.offline or coalesce((u.usage->>'offline')::boolean, false),
-      input_tokens = x.input_tokens + coalesce((u.usage->>'inputTokens')::bigint, 0),
-      output_tokens = x.output_tokens + coalesce((u.usage->>'outputTokens')::bigint, 0),
-      cost_usd = case when u.usage->>'costUsd' is null then x.cost_usd else coalesce(x.cost_usd, 0) + (u.usage->>'costUsd')::numeric end,
-      settle_flush_id = case when u.fate = 'ends' then p_flush else x.settle_flush_id end,
-      finished_at = case when u.fate = 'ends' then p_now end
+      dispatch_no = x.dispatch_no + u.sent::int
     from placed u
     where x.tenant_id = u.n and x.task_id = u.t and x.step_id = u.s
-    returning x.tenant_id as n, x.task_id as t, x.step_id as s, x.attempt_no as a, x.state, x.pool, x.dispatch_no as d, u.sent
+    returning u.n, u.t, u.s, x.attempt_no as a, u.runs, u.sent, x.pool, x.dispatch_no as d, u.trace_no
   ),
   change as (
     -- A step that waits counts in a bucket of its own only where it is no plan and no evaluation.
-    select n, t,
-      count(*) filter (where fate = 'ends') as done,
-      count(*) filter (where fate in ('goes', 'stays') and kind not in ('plan', 'evaluate')) as readied,
-      count(*) filter (where sent and kind not in ('plan', 'evaluate')) as sent,
-      count(*) filter (where runs and kind not in ('plan', 'evaluate')) as claimed,
-      count(*) filter (where runs) as started,
+    select n, t, sum(done) as done, sum(readied) as readied, sum(sent) as sent, sum(claimed) as claimed, sum(started) as started,
       sum(trace_count) as trace_count, max(estimated) as estimated,
       coalesce(sum((usage->>'inputTokens')::bigint), 0)::bigint as input_tokens, coalesce(sum((usage->>'outputTokens')::bigint), 0)::bigint as output_tokens,
       sum((usage->>'costUsd')::numeric) as cost_usd, coalesce(bool_or((usage->>'offline')::boolean), false) as offline
-    from placed group by 1, 2
+    from (
+      select n, t, 1 as done, 0 as readied, 0 as sent, 0 as claimed, 0 as started, jsonb_array_length(traces) as trace_count, estimated, usage from done
+      union all
+      select n, t, 0, (fate <> 'waits' and counted)::int, (sent and counted)::int, (runs and counted)::int, runs::int, 0, null, null
+      from (select *, kind not in ('plan', 'evaluate') as counted from placed) p
+    ) c
+    group by n, t
   ),
   next as materialized (
-    select c.*, f.state as old_state, f.settled_seq + c.done as settled_no, f.completed_count + c.done as step_count,
+    select c.*, f.trace_no, f.state as old_state, f.settled_seq + c.done as settled_no, f.completed_count + c.done as step_count,
       (f.completed_count + c.done) / f.checkpoint_interval > f.completed_count / f.checkpoint_interval as checkpoint,
       baton_v1.task_state('none', (f.pending_count - c.readied)::int, (f.ready_count + c.readied - c.sent - c.claimed)::int, (f.dispatched_count + c.sent)::int,
         f.backoff_count, (f.running_count - c.done + c.claimed)::int, f.waiting_count, 0, f.held_count, f.planning_count, f.evaluating_count, f.claimed_count) as new_state
     from change c
     cross join lateral (
-      select f.state, f.settled_seq, f.completed_count, f.checkpoint_interval, f.pending_count, f.ready_count, f.dispatched_count, f.backoff_count,
+      select f.trace_no, f.state, f.settled_seq, f.completed_count, f.checkpoint_interval, f.pending_count, f.ready_count, f.dispatched_count, f.backoff_count,
              f.running_count, f.waiting_count, f.held_count, f.planning_count, f.evaluating_count, f.claimed_count
       from baton.task_execution f where f.tenant_id = c.n and f.task_id = c.t offset 0) f
   ),
   written as (
     insert into baton.task_execution_trace (tenant_id, task_id, no, type, step_id, attempt_no, data, created_at)
-    select n, t, max(trace_no) over (partition by n, t) + row_number() over (partition by n, t order by part, k, ord), type, s, a, data, p_now
+    select n, t, trace_no + row_number() over (partition by n, t order by part, k, ord), type, s, a, data, p_now
     from (
       select d.n, d.t, d.s, d.a, d.trace_no, e.trace->>'type' as type, e.trace->'data' as data, 1 as part, d.k, e.ord
       from done d cross join lateral jsonb_array_elements(d.traces) with ordinality as e(trace, ord)
@@ -139,14 +143,13 @@ begin
         'deadEdges', '[]'::jsonb, 'sizeBytes', coalesce(bytes, 0), 'preview', coalesce(preview, ''), 'blobId', blob)), 1, k, 9223372036854775807
       from done
       union all
-      select n, t, null, null, null, 'checkpoint-saved', jsonb_build_object('checkpointId', baton.uuid7(), 'settledNo', settled_no, 'stepCount', step_count), 2, 0, 0
+      select n, t, null, null, trace_no, 'checkpoint-saved', jsonb_build_object('checkpointId', baton.uuid7(), 'settledNo', settled_no, 'stepCount', step_count), 2, 0, 0
       from next where checkpoint
       union all
-      select m.n, m.t, m.s, m.a, null, 'step-started', jsonb_build_object('sessionId', p_session, 'worker', w.worker, 'continued', true), 3, 0, 0
-      from moved m cross join (select worker from baton.worker_session where session_id = p_session) w
-      where m.state = 'running'
+      select n, t, s, a, trace_no, 'step-started', v_started, 3, 0, 0
+      from moved where runs
       union all
-      select n, t, null, null, null, 'task-state-changed', jsonb_build_object('from', old_state, 'to', new_state), 4, 0, 0
+      select n, t, null, null, trace_no, 'task-state-changed', jsonb_build_object('from', old_state, 'to', new_state), 4, 0, 0
       from next where old_state <> new_state
     ) draft
     returning tenant_id, task_id, no, type, data
@@ -176,11 +179,11 @@ begin
     from next v
     where x.tenant_id = v.n and x.task_id = v.t
   )
-  select array_agg(s || '/' || a) filter (where state = 'completed'),
-         array_agg(row(n, t, s)::baton_v1.step_key) filter (where state = 'running'),
+  select (select count(*) from done), (select jsonb_agg(jsonb_build_object('s', s, 'a', a, 'status', 'settled')) from done),
+         array_agg(row(n, t, s)::baton_v1.step_key) filter (where runs),
          jsonb_agg(jsonb_build_object('pool', pool, 'n', n, 't', t, 's', s, 'd', d)) filter (where sent)
-  from moved into settled, continued, wake_ups;
-  settled := coalesce(settled, '{}');
+  from moved into settled, answers, continued, wake_ups;
+  answers := coalesce(answers, '[]');
   continued := coalesce(continued, '{}');
   wake_ups := coalesce(wake_ups, '[]');
 end $$;

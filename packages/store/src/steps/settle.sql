@@ -9,8 +9,10 @@ create type baton_v1.settling as (
 -- Lock order: task rows ascending, then step rows. Index: primary keys, step_to_dispatch.
 -- Rows: a task, a step, its edges and their targets an outcome; its traces.
 -- Repeating a flush id answers already-settled with the same continuations.
+-- p_effects: results of calls that ended with these attempts, as write_effect_results reads them, or null.
 -- p_room: wake-ups the queue may still take; 0 leaves successors to the pump.
-create function baton_v1.settle(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room int)
+-- p_with_tasks: whether the caller needs the tasks of continued steps described again.
+create function baton_v1.settle(p_outcomes jsonb, p_effects jsonb, p_session uuid, p_flush uuid, p_room int, p_with_tasks boolean)
 returns json language plpgsql
 as $$
 declare
@@ -33,21 +35,23 @@ begin
   for no key update;
 
   -- What calls did is kept whatever becomes of their attempts.
-  if jsonb_path_exists(p_outcomes, '$[*].effects[*]') then
-    perform baton_v1.write_effect_results((
-      select jsonb_agg(e) from jsonb_to_recordset(p_outcomes) as o(effects jsonb) cross join lateral jsonb_array_elements(o.effects) e));
+  if p_effects is not null then
+    perform baton_v1.write_effect_results(p_effects);
   end if;
 
   if jsonb_path_exists(p_outcomes, '$[*] ? (@.outcome == "completed")') then
     v_simple := baton_v1.settle_completions(p_outcomes, p_session, p_flush, p_room, v_now);
-    select jsonb_agg(o) filter (where not done), jsonb_agg(distinct jsonb_build_object('s', o->'s', 'a', o->'a', 'status', 'settled')) filter (where done)
-    from (select o, (o->>'s') || '/' || (o->>'a') = any (v_simple.settled) as done from jsonb_array_elements(p_outcomes) o) o
-    into v_rest, v_answers;
-    if v_rest is null then
-      return json_build_object('answers', v_answers, 'continued', baton_v1.attempt_inputs(v_simple.continued, true), 'wakeUps', v_simple.wake_ups);
+    v_answers := v_simple.answers;
+    if v_simple.settled = jsonb_array_length(p_outcomes) then
+      return json_build_object('answers', v_answers, 'continued', baton_v1.attempt_inputs(v_simple.continued, true, p_with_tasks), 'wakeUps', v_simple.wake_ups);
     end if;
     v_continued := v_simple.continued;
     v_wake := v_simple.wake_ups;
+    if v_simple.settled > 0 then
+      v_rest := (
+        select coalesce(jsonb_agg(o), '[]') from jsonb_array_elements(p_outcomes) o
+        where not exists (select from jsonb_array_elements(v_answers) d where d->'s' = o->'s' and d->'a' = o->'a'));
+    end if;
   end if;
 
   select array_agg(row(
@@ -184,8 +188,8 @@ begin
   end if;
 
   return json_build_object(
-    'answers', coalesce(v_answers, '[]') || (select jsonb_agg(jsonb_build_object('s', u.step_id, 'a', u.attempt_no, 'status', u.status)) from unnest(v) u),
-    'continued', baton_v1.attempt_inputs(v_continued, true),
+    'answers', coalesce(v_answers, '[]') || (select coalesce(jsonb_agg(jsonb_build_object('s', u.step_id, 'a', u.attempt_no, 'status', u.status)), '[]') from unnest(v) u),
+    'continued', baton_v1.attempt_inputs(v_continued, true, p_with_tasks),
     'wakeUps', v_wake);
 end $$;
 

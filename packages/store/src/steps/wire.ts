@@ -1,9 +1,8 @@
 /** How claims and outcomes travel to and from the SQL verbs. */
-import type { StepRef } from "@baton/core";
+import { BatonError, type StepRef } from "@baton/core";
 import { stepToWire } from "@baton/core/plan";
-import type { ClaimedStep, Settlement, StepOutput } from "@baton/core/ports";
+import type { ClaimedStep, ClaimedTask, Settlement, StepOutput } from "@baton/core/ports";
 import { type TaskSettings, taskSettings } from "@baton/core/task";
-import { effectResultToWire } from "../effects/effects.ts";
 
 export interface OutputPlace {
   /** JSON, where the output stands inline. */
@@ -13,13 +12,10 @@ export interface OutputPlace {
   readonly preview: string;
 }
 
-/** An outcome as `baton_v1.settle` reads it. Outputs and results of calls are JSON already, and are not read again. */
+/** An outcome as `baton_v1.settle` reads it. An output is JSON already, and is not read again. */
 export function settlementToJson(settlement: Settlement, place: OutputPlace | undefined): string {
-  const { effects = [], ref } = settlement;
-  let json = JSON.stringify(settlementToWire(settlement, place)).slice(0, -1);
-  if (place?.outputJson !== undefined) json += `,"output":${place.outputJson}`;
-  if (effects.length > 0) json += `,"effects":[${effects.map((result) => effectResultToWire(ref, result)).join(",")}]`;
-  return `${json}}`;
+  const json = JSON.stringify(settlementToWire(settlement, place));
+  return place?.outputJson === undefined ? json : `${json.slice(0, -1)},"output":${place.outputJson}}`;
 }
 
 function settlementToWire(settlement: Settlement, place: OutputPlace | undefined): Record<string, unknown> {
@@ -82,10 +78,15 @@ export interface WireClaim {
   readonly s: string;
   readonly item: { readonly index: number; readonly value: unknown } | null;
   readonly inputs: readonly (WireOutput & { readonly inline: boolean })[];
-  readonly task: Omit<ClaimedStep["task"], "threadId" | "settings"> & {
-    readonly threadId: string | null;
-    readonly settings: unknown;
-  };
+  readonly tokensUsed: number;
+  readonly revisionCount: number;
+  /** Null where the caller knows it. */
+  readonly task:
+    | (Omit<ClaimedTask, "threadId" | "settings" | "tokensUsed" | "revisionCount"> & {
+        readonly threadId: string | null;
+        readonly settings: unknown;
+      })
+    | null;
   readonly [field: string]: unknown;
 }
 
@@ -128,13 +129,21 @@ export function rememberSettings(): SettingsOf {
   };
 }
 
-export function claimFromWire(wire: WireClaim, settingsOf: SettingsOf = readSettings): ClaimedStep {
-  const { n, t, s, item, inputs, task, ...rest } = wire;
+/** `known`: the task, where the wire does not bring it. */
+export function claimFromWire(
+  wire: WireClaim,
+  settingsOf: SettingsOf = readSettings,
+  known?: ClaimedTask,
+): ClaimedStep {
+  const { n, t, s, item, inputs, task, tokensUsed, revisionCount, ...rest } = wire;
+  const facts =
+    task === null ? known : { ...task, threadId: task.threadId ?? undefined, settings: settingsOf(t, task.settings) };
+  if (facts === undefined) throw new BatonError("internal", `Nothing is known of the task ${t} of a claimed step.`);
   const claimed = {
     ...rest,
     ref: { tenantId: n, taskId: t, stepId: s } satisfies StepRef,
     inputs: inputs.map(outputFromWire),
-    task: { ...task, threadId: task.threadId ?? undefined, settings: settingsOf(t, task.settings) },
+    task: { ...facts, tokensUsed, revisionCount },
     ...(item === null ? {} : { item }),
   };
   return claimed as unknown as ClaimedStep;

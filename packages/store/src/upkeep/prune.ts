@@ -7,7 +7,7 @@ type Ages = Parameters<HousekeepingStore["prune"]>[0];
 
 const before = (ageMs: number) => sql`baton.clock() - make_interval(secs => ${ageMs / 1000})`;
 
-/** Index: task_finished, idempotency_by_age, session_ended, live_message_by_age. Rows cascade to steps and edges; traces and effects have no foreign key. */
+/** Index: task_finished, idempotency_by_age, session_ended, live_message_by_age. Rows cascade to steps; edges, traces and effects have no foreign key. */
 export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks: number }> {
   const tasks = await rowsOf<{ taskId: string }>(
     db,
@@ -17,6 +17,8 @@ export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks:
           order by finished_at limit 200 for update skip locked),
         traces as (
           delete from baton.task_execution_trace r using old where r.tenant_id = old.tenant_id and r.task_id = old.task_id),
+        edges as (
+          delete from baton.task_execution_step_edge e using old where e.tenant_id = old.tenant_id and e.task_id = old.task_id),
         effects as (
           delete from baton.effect e using old where e.tenant_id = old.tenant_id and e.task_id = old.task_id)
         delete from baton.task_execution t using old
