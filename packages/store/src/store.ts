@@ -19,13 +19,13 @@ import type {
   SessionOptions,
   StopSignal,
 } from "@baton/core/ports";
-import { sql } from "drizzle-orm";
 import { listArtifacts, readArtifact, saveArtifact } from "./artifacts/artifacts.ts";
 import { appendMessage, listMessages } from "./chat/messages.ts";
 import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoints/checkpoints.ts";
 import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
+import { sql } from "./connection/sql.ts";
 import { deadLetterVerbs } from "./dead-letters/verbs.ts";
 import { listEffects, resolveEffect } from "./effects/calls.ts";
 import { createEffects } from "./effects/effects.ts";

@@ -3,10 +3,10 @@ import { defaultTenantId } from "@baton/core";
 import { migrate, openStore } from "@baton/store";
 import { createTestDatabase, type TestDatabase } from "@baton/testing/databases";
 import { startTestPostgres } from "@baton/testing/servers";
-import { sql } from "drizzle-orm";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Connections, openConnections, rowsOf } from "../src/connection/pools.ts";
+import { sql } from "../src/connection/sql.ts";
 import { newId } from "./builders.ts";
 import { startTcpProxy } from "@baton/testing/faults";
 

@@ -2,11 +2,13 @@
 import { createHash } from "node:crypto";
 import { BatonError, type StepRef, type TaskRef } from "@baton/core";
 import type { ArtifactDraft, ArtifactRef } from "@baton/core/ports";
-import { and, asc, eq, sql } from "drizzle-orm";
 import type { ArtifactRow } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
-import { artifact, blob } from "../schema/artifacts.ts";
+import { sql } from "../connection/sql.ts";
 import { maxOutputBytes } from "../steps/attempts.ts";
+
+const columns = sql`a.artifact_id as "artifactId", a.name, a.media_type as "mediaType", a.size_bytes::float8 as "sizeBytes",
+  a.step_id as "stepId", a.sha256, floor(extract(epoch from a.created_at) * 1000)::float8 as "createdAt"`;
 
 /**
  * The same content under the same name from another attempt is the same artifact.
@@ -52,21 +54,13 @@ export async function saveArtifact(
 }
 
 /** Index: artifact primary key. */
-export async function listArtifacts(db: Database, ref: TaskRef): Promise<readonly ArtifactRow[]> {
-  const rows = await db
-    .select()
-    .from(artifact)
-    .where(and(eq(artifact.tenantId, ref.tenantId), eq(artifact.taskId, ref.taskId)))
-    .orderBy(asc(artifact.createdAt), asc(artifact.artifactId));
-  return rows.map(({ artifactId, name, mediaType, sizeBytes, stepId, sha256, createdAt }) => ({
-    artifactId,
-    name,
-    mediaType,
-    sizeBytes,
-    stepId,
-    sha256,
-    createdAt: createdAt.getTime(),
-  }));
+export function listArtifacts(db: Database, ref: TaskRef): Promise<readonly ArtifactRow[]> {
+  return rowsOf<ArtifactRow>(
+    db,
+    sql`select ${columns} from baton.artifact a
+        where a.tenant_id = ${ref.tenantId} and a.task_id = ${ref.taskId}
+        order by a.created_at, a.artifact_id`,
+  );
 }
 
 /** Index: artifact and blob primary keys. */
@@ -75,21 +69,13 @@ export async function readArtifact(
   ref: TaskRef,
   artifactId: string,
 ): Promise<{ readonly row: ArtifactRow; readonly content: Uint8Array } | undefined> {
-  const rows = await db
-    .select({ row: artifact, content: blob.content })
-    .from(artifact)
-    .innerJoin(
-      blob,
-      and(eq(blob.tenantId, artifact.tenantId), eq(blob.taskId, artifact.taskId), eq(blob.blobId, artifact.blobId)),
-    )
-    .where(
-      and(eq(artifact.tenantId, ref.tenantId), eq(artifact.taskId, ref.taskId), eq(artifact.artifactId, artifactId)),
-    );
-  const found = rows[0];
-  if (found === undefined) return undefined;
-  const { name, mediaType, sizeBytes, stepId, sha256, createdAt } = found.row;
-  return {
-    row: { artifactId, name, mediaType, sizeBytes, stepId, sha256, createdAt: createdAt.getTime() },
-    content: found.content,
-  };
+  const rows = await rowsOf<ArtifactRow & { readonly content: Buffer }>(
+    db,
+    sql`select ${columns}, b.content from baton.artifact a
+        join baton.blob b on b.tenant_id = a.tenant_id and b.task_id = a.task_id and b.blob_id = a.blob_id
+        where a.tenant_id = ${ref.tenantId} and a.task_id = ${ref.taskId} and a.artifact_id = ${artifactId}`,
+  );
+  if (rows[0] === undefined) return undefined;
+  const { content, ...row } = rows[0];
+  return { row, content: new Uint8Array(content.buffer, content.byteOffset, content.byteLength) };
 }

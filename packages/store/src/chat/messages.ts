@@ -1,6 +1,6 @@
 /** Threads and their messages. */
-import { sql } from "drizzle-orm";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 
 export interface NewMessage {
   readonly tenantId: string;

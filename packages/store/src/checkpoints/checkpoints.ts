@@ -4,44 +4,35 @@
  */
 import type { StepRef, TaskRef } from "@baton/core";
 import type { StepOutput } from "@baton/core/ports";
-import { and, asc, eq, sql } from "drizzle-orm";
 import type { CheckpointRow } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
-import { taskCheckpoint as checkpoint } from "../schema/traces.ts";
+import { sql } from "../connection/sql.ts";
 import { settledOutputs } from "../steps/outputs.ts";
 
 /** Index: primary key. */
 export async function listCheckpoints(db: Database, ref: TaskRef): Promise<readonly CheckpointRow[]> {
-  const rows = await db
-    .select()
-    .from(checkpoint)
-    .where(and(eq(checkpoint.tenantId, ref.tenantId), eq(checkpoint.taskId, ref.taskId)))
-    .orderBy(asc(checkpoint.settledNo), asc(checkpoint.traceNo));
-  return rows.map((row, index) => ({
-    checkpointId: row.checkpointId,
-    checkpointNo: index + 1,
-    traceNo: row.traceNo,
-    stepCount: row.stepCount,
-    createdAt: row.createdAt.getTime(),
-  }));
+  const rows = await rowsOf<Omit<CheckpointRow, "checkpointNo">>(
+    db,
+    sql`select checkpoint_id as "checkpointId", trace_no::float8 as "traceNo", step_count as "stepCount",
+               floor(extract(epoch from created_at) * 1000)::float8 as "createdAt"
+        from baton.task_checkpoint
+        where tenant_id = ${ref.tenantId} and task_id = ${ref.taskId}
+        order by settled_no, trace_no`,
+  );
+  return rows.map((row, index) => ({ ...row, checkpointNo: index + 1 }));
 }
 
-/** The outputs as they were; undefined when the task has no such checkpoint. */
+/** The outputs as they were; undefined when the task has no such checkpoint. Index: primary key. */
 export async function checkpointContext(
   db: Database,
   ref: TaskRef,
   checkpointId: string,
 ): Promise<readonly StepOutput[] | undefined> {
-  const rows = await db
-    .select({ settledNo: checkpoint.settledNo })
-    .from(checkpoint)
-    .where(
-      and(
-        eq(checkpoint.tenantId, ref.tenantId),
-        eq(checkpoint.taskId, ref.taskId),
-        eq(checkpoint.checkpointId, checkpointId),
-      ),
-    );
+  const rows = await rowsOf<{ settledNo: number }>(
+    db,
+    sql`select settled_no as "settledNo" from baton.task_checkpoint
+        where tenant_id = ${ref.tenantId} and task_id = ${ref.taskId} and checkpoint_id = ${checkpointId}`,
+  );
   const found = rows[0];
   return found === undefined ? undefined : settledOutputs(db, ref, found.settledNo);
 }

@@ -5,7 +5,6 @@
 import type { StepRef } from "@baton/core";
 import type { TraceRow } from "@baton/core/events";
 import { taskSettings } from "@baton/core/task";
-import { type SQL, sql } from "drizzle-orm";
 import type {
   DeadLetterGroupRow,
   DeadLetterPosition,
@@ -14,6 +13,7 @@ import type {
   FailedStep,
 } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { type SQL, sql } from "../connection/sql.ts";
 import { listStepEffects } from "../effects/calls.ts";
 import { claimFromWire, type WireClaim } from "../steps/wire.ts";
 import { defined } from "../tasks/rows.ts";

@@ -1,8 +1,8 @@
 /** What a person does with a step that is out of attempts; see dead-letters.sql. */
 import { BatonError, type StepRef } from "@baton/core";
-import { sql } from "drizzle-orm";
 import type { DeadLetterSelection, RetriedStep, StepAnswer, StepResolution } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 import { maxInlineBytes, maxOutputBytes, type WireWakeUp } from "../steps/attempts.ts";
 import { selected } from "./letters.ts";
 

@@ -1,8 +1,8 @@
 /** Calls to the outside as people read them, and what a person says about one in doubt; see effects.sql. */
 import { BatonError, type StepRef, type TaskRef } from "@baton/core";
-import { sql } from "drizzle-orm";
 import type { EffectAnswer, EffectRow, EffectsQuery, EffectWord, TaskEffectRow } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 import { maxOutputBytes, type WireWakeUp } from "../steps/attempts.ts";
 import { defined } from "../tasks/rows.ts";
 

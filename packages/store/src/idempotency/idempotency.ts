@@ -5,9 +5,9 @@
  *    after a minute at the latest.
  * 2. The request that held it before can neither create a task under it then, nor give it back.
  */
-import { type SQL, sql } from "drizzle-orm";
 import type { IdempotencyRef, IdempotencyStart, StoredAnswer } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { type SQL, sql } from "../connection/sql.ts";
 
 const at = (ref: IdempotencyRef): SQL => sql`tenant_id = ${ref.tenantId} and route = ${ref.route} and key = ${ref.key}`;
 

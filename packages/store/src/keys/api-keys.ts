@@ -1,8 +1,7 @@
 /** API keys: only their SHA-256 is kept. */
-import { and, eq, isNull, sql } from "drizzle-orm";
 import type { ApiKeyRow } from "../client-store.ts";
-import type { Database } from "../connection/pools.ts";
-import { apiKey } from "../schema/tenancy.ts";
+import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 
 export interface NewApiKey {
   readonly tenantId: string;
@@ -12,47 +11,39 @@ export interface NewApiKey {
   readonly scopes: readonly string[];
 }
 
+const columns = sql`key_id as "keyId", tenant_id as "tenantId", name, scopes,
+  floor(extract(epoch from created_at) * 1000)::float8 as "createdAt"`;
+
 /** The same hash again (a generated dev key) keeps the first row. */
 export async function createApiKey(db: Database, key: NewApiKey): Promise<void> {
-  await db
-    .insert(apiKey)
-    .values({ ...key, scopes: [...key.scopes] })
-    .onConflictDoNothing({ target: apiKey.hash });
+  await db.execute(sql`
+    insert into baton.api_key (tenant_id, key_id, name, hash, scopes)
+    values (${key.tenantId}, ${key.keyId}, ${key.name}, ${key.hash}, ${sql.param(key.scopes)})
+    on conflict (hash) do nothing`);
 }
 
 /** As baton_engine: the tenant is not known before the key is. Index: api_key_hash. */
 export async function findApiKey(db: Database, hash: string): Promise<ApiKeyRow | undefined> {
-  const rows = await db
-    .select()
-    .from(apiKey)
-    .where(and(eq(apiKey.hash, hash), isNull(apiKey.revokedAt)));
-  return rows[0] === undefined ? undefined : toRow(rows[0]);
+  const rows = await rowsOf<ApiKeyRow>(
+    db,
+    sql`select ${columns} from baton.api_key where hash = ${hash} and revoked_at is null`,
+  );
+  return rows[0];
 }
 
-export async function listApiKeys(db: Database, tenantId: string): Promise<readonly ApiKeyRow[]> {
-  const rows = await db
-    .select()
-    .from(apiKey)
-    .where(and(eq(apiKey.tenantId, tenantId), isNull(apiKey.revokedAt)))
-    .orderBy(apiKey.keyId);
-  return rows.map(toRow);
+export function listApiKeys(db: Database, tenantId: string): Promise<readonly ApiKeyRow[]> {
+  return rowsOf<ApiKeyRow>(
+    db,
+    sql`select ${columns} from baton.api_key where tenant_id = ${tenantId} and revoked_at is null order by key_id`,
+  );
 }
 
 export async function revokeApiKey(db: Database, tenantId: string, keyId: string): Promise<boolean> {
-  const rows = await db
-    .update(apiKey)
-    .set({ revokedAt: sql`baton.clock()` })
-    .where(and(eq(apiKey.tenantId, tenantId), eq(apiKey.keyId, keyId), isNull(apiKey.revokedAt)))
-    .returning({ keyId: apiKey.keyId });
+  const rows = await rowsOf(
+    db,
+    sql`update baton.api_key set revoked_at = baton.clock()
+        where tenant_id = ${tenantId} and key_id = ${keyId} and revoked_at is null
+        returning key_id`,
+  );
   return rows.length > 0;
-}
-
-function toRow(row: typeof apiKey.$inferSelect): ApiKeyRow {
-  return {
-    keyId: row.keyId,
-    tenantId: row.tenantId,
-    name: row.name,
-    scopes: row.scopes,
-    createdAt: row.createdAt.getTime(),
-  };
 }

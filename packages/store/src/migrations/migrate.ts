@@ -12,8 +12,6 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { legalTaskMoves } from "@baton/core/lifecycle";
-import { drizzle } from "drizzle-orm/node-postgres";
-import { migrate as applyMigrations } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
 import { classifyDatabaseError } from "../connection/database-error.ts";
 import { explainedMigrationError } from "./explanation.ts";
@@ -43,6 +41,15 @@ const verbFiles = [
   "../chat/append-replies.sql",
   "../dead-letters/dead-letters.sql",
 ] as const;
+
+/** Loaded where it is used: api and worker, which import this room as well, never migrate. */
+async function applyMigrations(client: pg.Client): Promise<void> {
+  const [{ drizzle }, { migrate: apply }] = await Promise.all([
+    import("drizzle-orm/node-postgres"),
+    import("drizzle-orm/node-postgres/migrator"),
+  ]);
+  await apply(drizzle(client), { migrationsFolder, migrationsSchema: "baton_migrations" });
+}
 
 const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.meta.url));
 // Any constant; the same in every version.
@@ -98,7 +105,7 @@ async function migrateOnce(url: string): Promise<MigrateResult> {
     await client.query("select pg_advisory_lock($1)", [migrationLock]);
     await client.query("set lock_timeout = '3s'; set client_min_messages = warning");
     const before = await appliedCount(client);
-    await applyMigrations(drizzle(client), { migrationsFolder, migrationsSchema: "baton_migrations" });
+    await applyMigrations(client);
     const changedTables = (await appliedCount(client)) !== before;
     const changedVerbs = await installVerbs(client);
     return { changed: changedTables || changedVerbs };

@@ -1,6 +1,6 @@
 /**
- * The tables as drizzle sees them, for reads and simple writes. The truth is drizzle/*.sql; a test
- * compares both, column by column.
+ * The tables as drizzle sees them, for typed queries of one's own; our verbs are plain SQL. The truth is drizzle/*.sql;
+ * a test compares both, column by column.
  */
 import { customType, pgSchema } from "drizzle-orm/pg-core";
 

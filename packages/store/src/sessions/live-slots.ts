@@ -1,6 +1,6 @@
 /** Slots per pool of all live sessions; a session's slots count in each of its pools. Index: session_live. Rows: one a session. */
-import { sql } from "drizzle-orm";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 
 export async function liveSlots(db: Database): Promise<readonly { readonly pool: string; readonly slots: number }[]> {
   return rowsOf(

@@ -1,8 +1,8 @@
 /** A task's steps in the order of the plan. Index: step_position, edge_to. */
 import type { TaskRef } from "@baton/core";
-import { sql } from "drizzle-orm";
 import type { StepRow, StepsQuery } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 import { defined } from "../tasks/rows.ts";
 
 export async function listTaskSteps(

@@ -1,8 +1,8 @@
 /** Outputs of settled steps, inline or by reference. */
 import { BatonError, type StepRef, type TaskRef } from "@baton/core";
 import type { StepOutput } from "@baton/core/ports";
-import { sql } from "drizzle-orm";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 import { outputFromWire } from "./wire.ts";
 
 type OutputRow = Parameters<typeof outputFromWire>[0];

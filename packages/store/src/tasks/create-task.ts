@@ -1,10 +1,10 @@
 /** Creates tasks with their steps, those of one moment in one transaction; see create-task.sql. */
 import { BatonError } from "@baton/core";
 import { stepToWire } from "@baton/core/plan";
-import { sql } from "drizzle-orm";
 import type { CreateTask } from "../client-store.ts";
 import { type Batcher, createBatcher } from "../connection/batcher.ts";
 import { type Connections, type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 import type { WireWakeUp } from "../steps/attempts.ts";
 
 export interface CreationOptions {
@@ -58,9 +58,7 @@ export function createCreations({ connections, newId, room, onWakeUps }: Creatio
   };
 }
 
-/** drizzle wraps the driver's error. */
-const isKeyHeldByAnother = (error: unknown): boolean =>
-  (error as { readonly cause?: { readonly code?: unknown } }).cause?.code === "BT003";
+const isKeyHeldByAnother = (error: unknown): boolean => (error as { readonly code?: unknown }).code === "BT003";
 
 function keyLost(cause: unknown): BatonError {
   const message = "This request took so long that its Idempotency-Key was given to another; ask again in a moment.";

@@ -1,8 +1,8 @@
 /** What people want of a task; see intents.sql. */
 import type { TaskRef } from "@baton/core";
-import { type SQL, sql } from "drizzle-orm";
 import type { IntentAnswer } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { type SQL, sql } from "../connection/sql.ts";
 
 async function answerOf(db: Database, call: SQL): Promise<IntentAnswer | undefined> {
   const rows = await rowsOf<{ answer: IntentAnswer | null }>(db, sql`select ${call} as answer`);

@@ -3,9 +3,9 @@ import type { TaskRef } from "@baton/core";
 import { taskStates } from "@baton/core/lifecycle";
 import type { TaskState } from "@baton/core/lifecycle";
 import { taskSettings } from "@baton/core/task";
-import { type SQL, sql } from "drizzle-orm";
 import type { TaskRow } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { type SQL, sql } from "../connection/sql.ts";
 
 const columns = sql`t.tenant_id as "tenantId", t.task_id as "taskId", t.kind, t.goal, t.input, t.state, t.intent, t.settings,
   t.user_step_count as "totalSteps",

@@ -4,9 +4,9 @@
  * One query. Index: step primary key, session_live. Rows read: the task's open and resting steps, 200 at most.
  */
 import type { TaskRef } from "@baton/core";
-import { sql } from "drizzle-orm";
 import type { Wait } from "../client-store.ts";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 import { defined } from "./rows.ts";
 
 export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait[]> {

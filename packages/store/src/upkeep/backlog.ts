@@ -1,6 +1,6 @@
 /** Ready and running steps per pool. Index: step_to_dispatch, step_dispatched, step_running. */
-import { sql } from "drizzle-orm";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 
 export interface PoolBacklog {
   readonly pool: string;

@@ -1,7 +1,7 @@
 /** Deletes what is older than the given ages; at most 200 tasks a call, the oldest first. */
 import type { HousekeepingStore } from "@baton/core/ports";
-import { sql } from "drizzle-orm";
 import { type Database, rowsOf } from "../connection/pools.ts";
+import { sql } from "../connection/sql.ts";
 
 type Ages = Parameters<HousekeepingStore["prune"]>[0];
 
