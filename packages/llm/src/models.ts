@@ -7,9 +7,8 @@
  * 1. No retry and no fallback to another model happens here.
  * 2. `limiter.acquire` is awaited before every network call, once.
  * 3. A provider that is not configured is unknown: `unknown-model` names what is known.
+ * 4. No SDK is loaded before the first call that needs it.
  */
-import { createAnthropic } from "@ai-sdk/anthropic";
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { BatonError } from "@baton/core";
 import type { ModelRef } from "@baton/core/plan";
 import type { ModelPort } from "@baton/core/ports";
@@ -18,8 +17,9 @@ import { anthropicModels } from "./catalogue/anthropic.ts";
 import type { ModelEntry } from "./catalogue/entry.ts";
 import { offlineRef } from "./offline/label.ts";
 import { createOfflineModel, offlineEntry } from "./offline/model.ts";
-import { type CallTarget, callModel } from "./providers/call.ts";
+import type { CallTarget } from "./providers/call.ts";
 import { failureError, readFailure } from "./providers/failure.ts";
+import { once } from "./providers/once.ts";
 import { createAnthropicCounter, estimateTokens, type TokenCounter } from "./tokens.ts";
 
 /** Shared by every caller of one account; the composition root wires it. */
@@ -64,7 +64,7 @@ export interface ModelsOptions {
 
 interface Provider {
   readonly entries: ReadonlyMap<string, ModelEntry>;
-  readonly target: (entry: ModelEntry) => CallTarget;
+  readonly target: (entry: ModelEntry) => Promise<CallTarget>;
   readonly counter?: TokenCounter;
 }
 
@@ -123,7 +123,8 @@ export function createModels(options: ModelsOptions): ModelPort {
       if (offline !== undefined && isOffline(request.model)) return offline.generate(request);
       const { provider, entry } = found(request.model);
       await acquire(request.model, request.signal);
-      return callModel(provider.target(entry), request, options.now);
+      const [{ callModel }, target] = await Promise.all([import("./providers/call.ts"), provider.target(entry)]);
+      return callModel(target, request, options.now);
     },
     async countTokens(asked, messages, near, signal) {
       const ref = resolve(asked);
@@ -166,31 +167,35 @@ const byId = (entries: readonly ModelEntry[]): ReadonlyMap<string, ModelEntry> =
 
 function anthropicProvider(options: AnthropicOptions): Provider {
   const baseUrl = options.baseUrl?.replace(/\/+$/, "").replace(/\/v1$/, "");
-  const sdk = createAnthropic({
-    apiKey: options.apiKey,
-    ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }),
-  });
+  const sdk = once(async () =>
+    (await import("@ai-sdk/anthropic")).createAnthropic({
+      apiKey: options.apiKey,
+      ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }),
+    }),
+  );
   return {
     entries: byId([...anthropicModels, ...(options.models ?? [])]),
-    target: (entry) => ({ model: sdk(entry.id), entry, nativeSchema: true }),
+    target: async (entry) => ({ model: (await sdk())(entry.id), entry, nativeSchema: true }),
     counter: createAnthropicCounter({ apiKey: options.apiKey, baseUrl }),
   };
 }
 
 function openAiCompatibleProvider(options: OpenAiCompatibleOptions): Provider {
   const nativeSchema = options.structuredOutput ?? true;
-  const sdk = createOpenAICompatible({
-    name: options.name,
-    baseURL: options.baseUrl.replace(/\/+$/, ""),
-    includeUsage: true,
-    supportsStructuredOutputs: nativeSchema,
-    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
-  });
+  const sdk = once(async () =>
+    (await import("@ai-sdk/openai-compatible")).createOpenAICompatible({
+      name: options.name,
+      baseURL: options.baseUrl.replace(/\/+$/, ""),
+      includeUsage: true,
+      supportsStructuredOutputs: nativeSchema,
+      ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+    }),
+  );
   const entries = options.models.map(
     (model): ModelEntry => (typeof model === "string" ? { id: model, contextWindow: 8_192, price: null } : model),
   );
   return {
     entries: byId(entries),
-    target: (entry) => ({ model: sdk(entry.id), entry, nativeSchema }),
+    target: async (entry) => ({ model: (await sdk())(entry.id), entry, nativeSchema }),
   };
 }

@@ -7,8 +7,8 @@
  * prose 15 to 50 % too high and stays within about 10 % below for dense program text: it errs on
  * the side that keeps a prompt inside its window.
  */
-import Anthropic from "@anthropic-ai/sdk";
 import type { ModelMessage } from "@baton/core/ports";
+import { once } from "./providers/once.ts";
 
 const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/gu;
@@ -40,16 +40,20 @@ export interface TokenCounter {
 
 /** `baseUrl` without `/v1`. Errors are the SDK's, for `failure.ts` to read. */
 export function createAnthropicCounter(options: { apiKey: string; baseUrl: string | undefined }): TokenCounter {
-  const client = new Anthropic({
-    apiKey: options.apiKey,
-    authToken: null,
-    maxRetries: 0,
-    ...(options.baseUrl === undefined ? {} : { baseURL: options.baseUrl }),
+  const client = once(async () => {
+    const { Anthropic } = await import("@anthropic-ai/sdk");
+    return new Anthropic({
+      apiKey: options.apiKey,
+      authToken: null,
+      maxRetries: 0,
+      ...(options.baseUrl === undefined ? {} : { baseURL: options.baseUrl }),
+    });
   });
   return {
     async count(model, messages, signal) {
       const { instructions, conversation } = splitMessages(messages);
-      const answer = await client.messages.countTokens(
+      const { messages: api } = await client();
+      const answer = await api.countTokens(
         {
           model,
           messages: conversation.map((message) => ({ ...message })),

@@ -1,26 +1,22 @@
-/** Bull Board twice over the same queues: read-only, and with its buttons. */
-import { createBullBoard } from "@bull-board/api";
-import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
-import { HonoAdapter } from "@bull-board/hono";
-import { serveStatic } from "@hono/node-server/serve-static";
-import { Hono } from "hono";
+/**
+ * Bull Board twice over the same queues: read-only, and with its buttons.
+ *
+ * It is loaded when somebody looks for the first time: few processes are ever asked for it.
+ */
 import type { Boards } from "../deps.ts";
-import { boardPath } from "./access.ts";
-
-type BullQueue = ConstructorParameters<typeof BullMQAdapter>[0];
-
-function board(queues: readonly unknown[], readOnlyMode: boolean): Hono {
-  const serverAdapter = new HonoAdapter(serveStatic);
-  serverAdapter.setBasePath(boardPath);
-  createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue as BullQueue, { readOnlyMode })),
-    serverAdapter,
-    options: { uiConfig: { boardTitle: readOnlyMode ? "Baton (read-only)" : "Baton" } },
-  });
-  return new Hono().route(boardPath, serverAdapter.registerPlugin());
-}
 
 /** `queues` are BullMQ's own objects, from packages/queue. */
 export function createBoards(queues: readonly unknown[]): Boards {
-  return { readOnly: board(queues, true), full: board(queues, false) };
+  return { readOnly: boardAtFirstLook(queues, true), full: boardAtFirstLook(queues, false) };
+}
+
+function boardAtFirstLook(queues: readonly unknown[], readOnlyMode: boolean): Boards["full"] {
+  let loading: Promise<Boards["full"]> | undefined;
+  const load = async () => (await import("./bull-board.ts")).createBoard(queues, readOnlyMode);
+  return {
+    fetch: async (request) => {
+      loading ??= load();
+      return (await loading).fetch(request);
+    },
+  };
 }

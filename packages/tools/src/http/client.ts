@@ -12,7 +12,7 @@
  */
 import type { Socket } from "node:net";
 import { BatonError } from "@baton/core";
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { addressProblem } from "./address.ts";
 import { type AllowList, canonical, parseAllowList } from "./allow-list.ts";
 import { type Dialer, type Resolver, systemDialer, systemResolver } from "./dial.ts";
@@ -144,6 +144,8 @@ async function dialFirst({ url, signal }: Exchange, addresses: readonly string[]
 
 async function converse(exchange: Exchange, socket: Socket): Promise<GuardedResponse> {
   const { url, request, headers, signal } = exchange;
+  // Loaded where it is used: most processes never make a request of their own.
+  const { Client } = await import("undici");
   const client = new Client(url.origin, {
     connect: (_options, callback) => {
       exchange.sent = true; // From here on nothing tells how much of the request has left.
