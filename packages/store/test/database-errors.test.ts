@@ -18,6 +18,12 @@ const table: readonly (readonly [string, unknown, DatabaseErrorClass])[] = [
   ["08006 connection_failure", coded("08006"), "transient"],
   ["57P01 admin_shutdown", coded("57P01"), "transient"],
   ["57P03 cannot_connect_now", coded("57P03"), "transient"],
+  [
+    "XX000 while the verbs are installed anew",
+    Object.assign(new Error("cache lookup failed for type 16918"), { code: "XX000" }),
+    "transient",
+  ],
+  ["XX000, anything else that must not happen", coded("XX000"), "other"],
   ["57014, a statement somebody stopped", coded("57014"), "other"],
   ["40002 transaction_integrity_constraint_violation", coded("40002"), "other"],
   ["42P01 undefined_table", coded("42P01"), "other"],
