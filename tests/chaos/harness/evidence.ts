@@ -1,4 +1,5 @@
 /** Everything that a run left behind: rows, traces and effects, read once, after the last process has ended. */
+import { setTimeout as delay } from "node:timers/promises";
 import { defaultTenantId } from "@baton/core";
 import { type ReducedCounters, reducedCounters, type TraceRow } from "@baton/core/events";
 import type { Store } from "@baton/store";
@@ -94,6 +95,7 @@ async function deadlocks({ stack }: World): Promise<number> {
     );
     if (row === undefined) throw new Error("pg_stat_database does not know this database.");
     if (row.others === 0 || performance.now() > patience) return row.deadlocks;
+    await delay(50);
   }
 }
 

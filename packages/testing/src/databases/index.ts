@@ -38,15 +38,20 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
     const name = `baton_test_${process.pid}_${Date.now().toString(36)}_${serial++}`;
     await admin.query(`create database ${name} template ${template} owner baton_app`);
     await admin.query("select pg_advisory_unlock(4711)");
+    const asSuperuser = openPool(urlOf(serverUrl, name));
+    const read = async <Row>(statement: string, values: readonly unknown[] = []): Promise<readonly Row[]> =>
+      (await asSuperuser.query(statement, [...values])).rows as readonly Row[];
+    const execute = async (statement: string, values?: readonly unknown[]): Promise<void> =>
+      void (await read(statement, values));
     return {
       url: urlOf(serverUrl, name, "baton_app"),
       adminUrl: urlOf(serverUrl, name),
-      addTenant: (tenantId) => addTenant(urlOf(serverUrl, name), tenantId),
-      rowCounts: () => rowCounts(urlOf(serverUrl, name)),
-      execute: async (statement, values = []) => void (await query(urlOf(serverUrl, name), statement, values)),
-      read: <Row>(statement: string, values: readonly unknown[] = []) =>
-        query(urlOf(serverUrl, name), statement, values) as Promise<readonly Row[]>,
+      addTenant: (tenantId) => execute("insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]),
+      rowCounts: () => rowCounts(read),
+      execute,
+      read,
       drop: async () => {
+        await asSuperuser.end();
         const client = new pg.Client({ connectionString: serverUrl });
         await client.connect();
         await client.query(`drop database if exists ${name} with (force)`);
@@ -58,39 +63,31 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
   }
 }
 
-async function query(adminUrl: string, statement: string, values: readonly unknown[]): Promise<readonly unknown[]> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
-    return (await client.query(statement, [...values])).rows;
-  } finally {
-    await client.end();
-  }
+/**
+ * Kept open between two statements: tests look again and again whether something holds, and connecting costs both sides
+ * more than the look itself. One that breaks, because a test breaks the server, is replaced.
+ */
+function openPool(adminUrl: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: adminUrl, max: 8, idleTimeoutMillis: 2_000 });
+  pool.on("error", () => undefined);
+  return pool;
 }
 
-async function addTenant(adminUrl: string, tenantId: string): Promise<void> {
-  await query(adminUrl, "insert into baton.tenant (tenant_id, name) values ($1, 'another')", [tenantId]);
-}
-
-async function rowCounts(adminUrl: string): Promise<Readonly<Record<string, number>>> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
-    const tables = await client.query<{ name: string }>(
-      "select c.relname as name from pg_class c where c.relnamespace = 'baton'::regnamespace and c.relkind = 'r' order by 1",
-    );
-    const counts: Record<string, number> = {};
-    for (const { name } of tables.rows) {
-      const counted = await client.query<{ count: number }>(`select count(*)::int as count from baton.${name}`);
-      counts[name] = counted.rows[0]?.count ?? 0;
-    }
-    return counts;
-  } finally {
-    await client.end();
+async function rowCounts(read: TestDatabase["read"]): Promise<Readonly<Record<string, number>>> {
+  const tables = await read<{ name: string }>(
+    "select c.relname as name from pg_class c where c.relnamespace = 'baton'::regnamespace and c.relkind = 'r' order by 1",
+  );
+  const counts: Record<string, number> = {};
+  for (const { name } of tables) {
+    const [counted] = await read<{ count: number }>(`select count(*)::int as count from baton.${name}`);
+    counts[name] = counted?.count ?? 0;
   }
+  return counts;
 }
 
 async function createTemplate(admin: pg.Client, serverUrl: string): Promise<void> {
+  // Every process of a test opens a dozen connections: no 4,096 rounds of hashing for each of them.
+  await admin.query("set scram_iterations = 1");
   await admin.query(`do $$ begin
     if not exists (select from pg_roles where rolname = 'baton_app') then
       create role baton_app login password 'baton_app' createrole;
