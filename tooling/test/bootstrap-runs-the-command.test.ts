@@ -23,8 +23,8 @@ echo "resolved 12 packages"
 /** Stands for the cli: says how it was called, then does what its first argument asks for. */
 const main = `
 const [, , command, ...args] = process.argv;
-const { INIT_CWD, BATON_LIFETIME_FD, PATH } = process.env;
-console.log(JSON.stringify({ command, args, cwd: process.cwd(), INIT_CWD, fd: BATON_LIFETIME_FD, path: PATH, pid: process.pid }));
+const { INIT_CWD, BATON_LIFETIME_FD, PATH, NODE_COMPILE_CACHE: cache } = process.env;
+console.log(JSON.stringify({ command, args, cwd: process.cwd(), INIT_CWD, fd: BATON_LIFETIME_FD, path: PATH, cache, pid: process.pid }));
 const stay = () => setInterval(() => undefined, 60_000);
 if (args[0] === "exit") process.exit(Number(args[1]));
 if (args[0] === "die") process.kill(process.pid, "SIGKILL");
@@ -82,7 +82,13 @@ async function workspace(): Promise<Workspace> {
 }
 
 function start(root: string, args: readonly string[], options: Options): Call {
-  const { npm_lifecycle_event: _1, npm_config_loglevel: _2, INIT_CWD: _3, ...env } = process.env;
+  const {
+    npm_lifecycle_event: _1,
+    npm_config_loglevel: _2,
+    INIT_CWD: _3,
+    NODE_COMPILE_CACHE: _4,
+    ...env
+  } = process.env;
   const child = spawn(options.node ?? process.execPath, [join(root, "tooling", "bootstrap.mjs"), ...args], {
     cwd: options.cwd ?? root,
     env: { ...env, PATH: [join(root, "bin"), process.env["PATH"]].join(delimiter), ...options.env },
@@ -208,6 +214,14 @@ describe("the command", () => {
       command: "run",
       INIT_CWD: "/srv",
     });
+  });
+
+  it("keeps what it compiles below node_modules, unless the caller says where", async () => {
+    const { root, run } = await workspace();
+    const kept = join(root, "node_modules", ".cache", "node-compile");
+    expect(await run(["baton"]).said()).toMatchObject({ cache: kept });
+    const folder = join(root, "elsewhere");
+    expect(await run(["baton"], { env: { NODE_COMPILE_CACHE: folder } }).said()).toMatchObject({ cache: folder });
   });
 
   it("passes on its exit code, and 128 + n for a signal", async () => {

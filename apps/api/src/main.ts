@@ -1,9 +1,12 @@
 /** The api as a program: everything comes from the configuration. */
+import { flushCompileCache } from "node:module";
 import { BatonError, errorCodes } from "@baton/core";
 import { startApi } from "./process.ts";
 
 try {
   await startApi({ folder: process.cwd(), env: process.env });
+  // Where NODE_COMPILE_CACHE names a folder: a process that is killed would leave nothing in it.
+  flushCompileCache();
 } catch (error) {
   console.error(error instanceof BatonError ? `${error.code}: ${error.message}` : error);
   process.exit(error instanceof BatonError ? errorCodes[error.code].exit : 70);
