@@ -14,12 +14,15 @@ const patienceMs = 300_000;
 vi.setConfig({ maxConcurrency: 4 });
 const slack = 5;
 
+/** So that no long one is left alone at the end. */
+const longestFirst = [...cases.entries()].sort(([, a], [, b]) => b.seconds.t - a.seconds.t);
+
 for (const backend of backends) {
   const missing = inject("redisUnavailable");
   const reason = backend === "redis" && missing !== "" ? missing : undefined;
   const name = `faults over ${backend}${reason === undefined ? "" : ` [skipped: ${reason}]`}`;
   describe.skipIf(reason !== undefined).concurrent(name, () => {
-    for (const [at, chaosCase] of cases.entries()) {
+    for (const [at, chaosCase] of longestFirst) {
       if (!chaosCase.backends.includes(backend)) continue;
       const continuation = (at + backends.indexOf(backend)) % 2 === 0;
       it(`${chaosCase.id}: ${chaosCase.claims}`, { timeout: patienceMs }, async () => {
