@@ -23,18 +23,28 @@ export interface PoolOptions {
   readonly answerMs?: number;
 }
 
+type Role = "baton_engine" | "baton_api";
+
 /** One connection, or the pool. */
 export interface Database {
   execute(statement: SQL): Promise<pg.QueryResult>;
 }
 
-export interface Connections {
+export interface Lane {
   /** One statement as baton_engine; after `answerMs` its connection counts as broken. */
   engine<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  /** Queries as baton_engine, each on its own. */
-  asEngine<Result>(run: (db: Database) => Promise<Result>): Promise<Result>;
   /** A transaction as baton_api that sees one tenant. */
   api<Result>(tenantId: string, run: (db: Database) => Promise<Result>): Promise<Result>;
+}
+
+export interface Connections extends Lane {
+  /** Queries as baton_engine, each on its own. */
+  asEngine<Result>(run: (db: Database) => Promise<Result>): Promise<Result>;
+  /**
+   * A connection of its own, for a verb that is called all the time, one call after the other: a server process plans
+   * each of them for itself, and again whenever a table was vacuumed or analysed.
+   */
+  lane(): Lane;
   /** The pool as baton_engine, for what streams. */
   readonly database: Database;
   close(): Promise<void>;
@@ -90,25 +100,20 @@ export function isUuid(text: string): boolean {
 
 export function openConnections(options: PoolOptions): Connections {
   const { answerMs = defaultAnswerMs } = options;
-  const pool = openPool(options, "baton_engine", answerMs);
-  const clients = openPool(options, "baton_api", answerMs);
-  const database = databaseOn(pool);
+  const pools: pg.Pool[] = [];
+  const open = (role: Role, maxConnections: number): pg.Pool => {
+    const pool = openPool({ ...options, maxConnections }, role, answerMs);
+    pools.push(pool);
+    return pool;
+  };
   const failed = (error: unknown): unknown => {
-    if (isSilence(error)) for (const each of [pool, clients]) dropIdle(each);
+    if (isSilence(error)) for (const pool of pools) dropIdle(pool);
     return toStoreError(error);
   };
-
-  return {
+  const laneOn = (engines: pg.Pool, clients: pg.Pool): Lane => ({
     engine: async (text, values) => {
       try {
-        return (await pool.query({ ...bounded(text, answerMs), name: nameOf(text) }, values as unknown[])).rows;
-      } catch (error) {
-        throw failed(error);
-      }
-    },
-    asEngine: async (run) => {
-      try {
-        return await run(database);
+        return (await engines.query({ ...bounded(text, answerMs), name: nameOf(text) }, values as unknown[])).rows;
       } catch (error) {
         throw failed(error);
       }
@@ -130,9 +135,23 @@ export function openConnections(options: PoolOptions): Connections {
         throw failed(error);
       }
     },
+  });
+
+  const pool = open("baton_engine", options.maxConnections);
+  const database = databaseOn(pool);
+  return {
+    ...laneOn(pool, open("baton_api", options.maxConnections)),
+    asEngine: async (run) => {
+      try {
+        return await run(database);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
     database,
+    lane: () => laneOn(open("baton_engine", 1), open("baton_api", 1)),
     close: async () => {
-      await Promise.all([pool.end(), clients.end()]);
+      await Promise.all(pools.map((each) => each.end()));
     },
   };
 }
@@ -154,7 +173,7 @@ function dropIdle(pool: pg.Pool): void {
  * One role for life: plans depend on the role, so a connection that changed it would make each of them anew. A pool
  * opens its connections when they are needed; a worker never opens one of clients.
  */
-function openPool(options: PoolOptions, role: "baton_engine" | "baton_api", answerMs: number): pg.Pool {
+function openPool(options: PoolOptions, role: Role, answerMs: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections,

@@ -35,12 +35,13 @@ interface Sized<Item> {
 const limits = { parallel: 1, maxItems: 200, maxBytes: 4_194_304 };
 
 export function createEffects({ connections, newId, patienceMs }: EffectsOptions): Effects {
+  const [starting, finishing] = [connections.lane(), connections.lane()];
   const common = { ...limits, newFlushId: newId, patienceMs };
   const starts = createBatcher<Sized<EffectIntent>, EffectStart>({
     ...common,
     sizeOf: ({ json }) => json.length,
     async flush(intents) {
-      const rows = await connections.engine<{ answers: readonly WireStart[] }>(
+      const rows = await starting.engine<{ answers: readonly WireStart[] }>(
         "select baton_v1.start_effects($1) as answers",
         [`[${intents.map(({ json }) => json).join(",")}]`],
       );
@@ -55,7 +56,7 @@ export function createEffects({ connections, newId, patienceMs }: EffectsOptions
     ...common,
     sizeOf: ({ json }) => json.length,
     async flush(results) {
-      const rows = await connections.engine<{
+      const rows = await finishing.engine<{
         finished: readonly { readonly s: string; readonly call: number; readonly a: number; readonly late: boolean }[];
       }>("select baton_v1.finish_effects($1) as finished", [`[${results.map(({ json }) => json).join(",")}]`]);
       const late = new Map((rows[0]?.finished ?? []).map((wire) => [`${wire.s}/${wire.call}/${wire.a}`, wire.late]));

@@ -10,7 +10,7 @@
 import { BatonError } from "@baton/core";
 import type { ClaimedStep, ClaimedTask, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
 import { type Batcher, createBatcher } from "../connection/batcher.ts";
-import type { Connections } from "../connection/pools.ts";
+import type { Connections, Lane } from "../connection/pools.ts";
 import { effectResultToWire } from "../effects/effects.ts";
 import {
   claimFromWire,
@@ -29,6 +29,8 @@ export type WakeUpsByPool = ReadonlyMap<string, readonly WakeUp[]>;
 
 interface AttemptParts extends AttemptsOptions {
   readonly settingsOf: SettingsOf;
+  /** Where flushes go; what is rare uses the others. */
+  readonly lane: Lane;
 }
 
 export interface AttemptsOptions {
@@ -79,30 +81,32 @@ export interface Attempts {
 }
 
 export function createAttempts(given: AttemptsOptions): Attempts {
-  const options: AttemptParts = { ...given, settingsOf: rememberSettings() };
+  const common = { ...given, settingsOf: rememberSettings() };
+  const claiming: AttemptParts = { ...common, lane: given.connections.lane() };
+  const settling: AttemptParts = { ...common, lane: given.connections.lane() };
   const claims: Batcher<WakeUp, ClaimedStep | undefined> = createBatcher({
     parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
     sizeOf: () => 120,
-    newFlushId: options.newId,
-    patienceMs: options.patienceMs,
-    flush: (items, flushId) => flushClaims(options, items, flushId),
+    newFlushId: given.newId,
+    patienceMs: given.patienceMs,
+    flush: (items, flushId) => flushClaims(claiming, items, flushId),
   });
   const settles: Batcher<PreparedSettlement, SettleAnswer> = createBatcher({
     parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
     sizeOf: ({ json, effects }) => effects.reduce((sum, effect) => sum + effect.length, json.length),
-    newFlushId: options.newId,
-    patienceMs: options.patienceMs,
-    flush: (items, flushId) => flushSettlements(options, items, flushId),
+    newFlushId: given.newId,
+    patienceMs: given.patienceMs,
+    flush: (items, flushId) => flushSettlements(settling, items, flushId),
   });
   return {
     claimStep: (wakeUp) => claims.add(wakeUp),
     settleAttempt: async (settlement) => {
       refuseToWaitForNothing(settlement);
-      const place = settlement.outcome.outcome === "completed" ? await placeOutput(options, settlement) : undefined;
+      const place = settlement.outcome.outcome === "completed" ? await placeOutput(given, settlement) : undefined;
       const effects = (settlement.effects ?? []).map((result) => effectResultToWire(settlement.ref, result));
       return settles.add({ settlement, json: settlementToJson(settlement, place), effects });
     },
@@ -142,7 +146,7 @@ async function flushClaims(
   flushId: string,
 ): Promise<readonly (ClaimedStep | undefined)[]> {
   const refs = items.map((item) => ({ n: item.tenantId, t: item.taskId, s: item.stepId }));
-  const rows = await options.connections.engine<{ claimed: readonly WireClaim[] }>(
+  const rows = await options.lane.engine<{ claimed: readonly WireClaim[] }>(
     "select baton_v1.claim($1, $2, $3) as claimed",
     [JSON.stringify(refs), requireSession(options), flushId],
   );
@@ -168,7 +172,7 @@ async function flushSettlements(
   const outcomes = [...told.values()];
   const effects = outcomes.flatMap((item) => item.effects);
   const withTasks = outcomes.some(({ settlement }) => settlement.mayContinue && settlement.task === undefined);
-  const rows = await options.connections.engine<{ reply: SettleReply }>(
+  const rows = await options.lane.engine<{ reply: SettleReply }>(
     "select baton_v1.settle($1, $2, $3, $4, $5, $6) as reply",
     [
       jsonArray(outcomes.map((item) => item.json)),
