@@ -3,8 +3,9 @@
 # One image for every process: the workspace as it stands, because Node runs its TypeScript sources directly and
 # refuses to do so below node_modules. Which process it is, the command says (docker-compose.yml).
 FROM node:24-bookworm-slim AS base
-# Short-lived objects get 16 MB: a process then stays 100 MB smaller, for a few percent of its processor time.
-ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=16
+# Short-lived objects get 16 MB: a process then stays 100 MB smaller, for a few percent of its processor time. Two
+# arenas for malloc instead of eight per processor: another 10 to 15 MB.
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=16 MALLOC_ARENA_MAX=2
 WORKDIR /srv/baton
 RUN npm install --global pnpm@12.21.0
 

@@ -73,8 +73,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     PATH: process.env["PATH"] ?? "",
     HOME: folder,
     NODE_COMPILE_CACHE: join(servers.folder, "compile-cache"),
-    // As in the image.
+    // Memory as in the image.
     NODE_OPTIONS: "--max-semi-space-size=16",
+    MALLOC_ARENA_MAX: "2",
     DATABASE_URL: database.url,
     ...(redis !== undefined && { REDIS_URL: redis.url }),
     BATON_PORT: String(apiPort),

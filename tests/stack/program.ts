@@ -34,10 +34,11 @@ const compileCache = fileURLToPath(new URL("../../node_modules/.cache/node-compi
 export function startProgram({ name, main, cwd, env }: ProgramStart): Program {
   const child = spawn(process.execPath, [main], {
     cwd,
-    // NODE_OPTIONS as in the image.
+    // Memory as in the image.
     env: {
       NODE_COMPILE_CACHE: compileCache,
       NODE_OPTIONS: "--max-semi-space-size=16",
+      MALLOC_ARENA_MAX: "2",
       ...env,
       BATON_LIFETIME_FD: "3",
     },

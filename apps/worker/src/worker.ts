@@ -12,7 +12,7 @@
 import { effectiveConfig, loadConfig } from "@baton/config";
 import type { Config } from "@baton/config";
 import { leaveWithParent } from "@baton/embedded/lifetime";
-import { isIsolatedProcess, performIsolated } from "@baton/runtime";
+import { isIsolatedProcess, keepHeapSmall, performIsolated } from "@baton/runtime";
 import type { FailPoints } from "@baton/runtime";
 import { createLog, createMeter } from "@baton/telemetry";
 import type { Tool } from "@baton/tools";
@@ -86,7 +86,10 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Worker>
     log.info("worker-stopped");
   }
   const stopOnce = () => (stopped ??= stop());
-  if (ownsProcess) endOnSignals(stopOnce, config.worker.graceMs + closingMs);
+  if (ownsProcess) {
+    endOnSignals(stopOnce, config.worker.graceMs + closingMs);
+    keepHeapSmall();
+  }
   return {
     url: health.url,
     get sessionId() {

@@ -15,7 +15,6 @@ import type {
   AttemptNow,
   ClaimedStep,
   EffectResult,
-  FailPoint,
   LogPort,
   SettleAnswer,
   StopSignal,
@@ -29,7 +28,7 @@ import type { Isolation } from "./pipeline/alone.ts";
 import { settle } from "./pipeline/settle.ts";
 import { createStage } from "./pipeline/stage.ts";
 import { untilAnswered } from "./pipeline/patience.ts";
-import { createWork } from "./pipeline/work.ts";
+import { createWork, failPointOf } from "./pipeline/work.ts";
 import type { WorkOptions } from "./pipeline/work.ts";
 
 export interface ExecutorOptions extends WorkOptions {
@@ -70,16 +69,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const work = createWork(options);
   const { abandonAfterMs, onAttemptsChanged: onChanged } = options;
   const running = createRunningAttempts({ now: clock, abandonAfterMs, onChanged });
-  const inFlight = new Set<Promise<void>>();
+  let inFlightCount = 0;
+  let idle: PromiseWithResolvers<boolean> | undefined;
   /** Resolves when nobody waits any more for performers that ignore their signal. */
   const leaving = Promise.withResolvers<void>();
   /** When each claim and settlement under way began. */
   const waits = new Set<{ readonly since: number }>();
   let draining = false;
   lost.addEventListener("abort", () => running.stopAll("session-lost"), { once: true });
-
-  const failPointOf = (ref: { taskId: string; stepId: string }) => async (name: FailPoint) =>
-    options.failPoint?.(name, ref);
 
   async function watched<T>(wait: () => Promise<T>): Promise<T> {
     const own = { since: clock() };
@@ -93,7 +90,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   async function claim(wakeUp: WakeUp): Promise<ClaimedStep | undefined> {
     const step = await watched(async () => {
-      await failPointOf(wakeUp)("after-fetch");
+      await options.failPoint?.("after-fetch", wakeUp);
       const ticket = await stages.claim.admit();
       return await ticket.run(async () => {
         if (draining || lost.aborted) return undefined;
@@ -106,7 +103,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   /** One attempt; resolves to the continuation when the slot is free again. */
   async function performClaimed(step: ClaimedStep): Promise<ClaimedStep | undefined> {
-    const failPoint = failPointOf(step.ref);
+    const failPoint = failPointOf(options.failPoint, step.ref);
     const own = isIsolated(step) ? isolation : undefined;
     const attempt = running.start(step, own === undefined);
     if (lost.aborted) attempt.stop("session-lost");
@@ -186,21 +183,32 @@ export function createExecutor(options: ExecutorOptions): Executor {
     });
   }
 
-  async function follow(wakeUp: WakeUp): Promise<void> {
-    try {
-      for (let step = await claim(wakeUp); step !== undefined; step = await performClaimed(step));
-    } catch (error) {
-      meter.count("baton_wake_ups_failed_total");
-      log.error("wake-up-failed", { ...wakeUp, error });
-    }
+  /** False when wake-ups are still under way after `ms`. */
+  async function endsWithin(ms: number): Promise<boolean> {
+    if (inFlightCount === 0) return true;
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), ms);
+    idle ??= Promise.withResolvers<boolean>();
+    const ended = await Promise.race([idle.promise, late.promise]);
+    clearTimeout(timer);
+    return ended;
   }
 
   return {
     async performWakeUp(wakeUp) {
-      const work = follow(wakeUp);
-      inFlight.add(work);
-      await work;
-      inFlight.delete(work);
+      inFlightCount += 1;
+      try {
+        for (let step = await claim(wakeUp); step !== undefined; step = await performClaimed(step));
+      } catch (error) {
+        meter.count("baton_wake_ups_failed_total");
+        log.error("wake-up-failed", { ...wakeUp, error });
+      } finally {
+        inFlightCount -= 1;
+        if (inFlightCount === 0) {
+          idle?.resolve(true);
+          idle = undefined;
+        }
+      }
     },
     stopTask: running.stopTask,
     attempts: running.report,
@@ -208,11 +216,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
     waitingSince: () => waits.values().next().value?.since,
     async drain(graceMs) {
       draining = true;
-      if (await endsWithin(inFlight, graceMs)) return [];
+      if (await endsWithin(graceMs)) return [];
       running.stopAll("shutdown");
       running.giveUpWithin(handBackMs);
       leaving.resolve();
-      await endsWithin(inFlight, handBackMs + settleGraceMs);
+      await endsWithin(handBackMs + settleGraceMs);
       return running.report();
     },
   };
@@ -222,11 +230,3 @@ export function createExecutor(options: ExecutorOptions): Executor {
 const handBackMs = 1_000;
 /** From then to the settlements' answers. */
 const settleGraceMs = 2_000;
-
-async function endsWithin(work: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), ms);
-  const ended = await Promise.race([Promise.all(work).then(() => true), promise]);
-  clearTimeout(timer);
-  return ended;
-}

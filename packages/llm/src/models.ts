@@ -20,6 +20,7 @@ import { createOfflineModel, offlineEntry } from "./offline/model.ts";
 import type { CallTarget } from "./providers/call.ts";
 import { failureError, readFailure } from "./providers/failure.ts";
 import { once } from "./providers/once.ts";
+import { anthropicWire, openAiWire } from "./providers/text-stream.ts";
 import { createAnthropicCounter, estimateTokens, type TokenCounter } from "./tokens.ts";
 
 /** Shared by every caller of one account; the composition root wires it. */
@@ -167,35 +168,52 @@ const byId = (entries: readonly ModelEntry[]): ReadonlyMap<string, ModelEntry> =
 
 function anthropicProvider(options: AnthropicOptions): Provider {
   const baseUrl = options.baseUrl?.replace(/\/+$/, "").replace(/\/v1$/, "");
-  const sdk = once(async () =>
-    (await import("@ai-sdk/anthropic")).createAnthropic({
-      apiKey: options.apiKey,
-      ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }),
-    }),
-  );
+  const settings = { apiKey: options.apiKey, ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }) };
+  const loaded = once(async () => {
+    const { createAnthropic } = await import("@ai-sdk/anthropic");
+    return { createAnthropic, sdk: createAnthropic(settings) };
+  });
   return {
     entries: byId([...anthropicModels, ...(options.models ?? [])]),
-    target: async (entry) => ({ model: (await sdk())(entry.id), entry, nativeSchema: true }),
+    target: async (entry) => {
+      const { createAnthropic, sdk } = await loaded();
+      return {
+        model: (fetch) => (fetch === undefined ? sdk : createAnthropic({ ...settings, fetch }))(entry.id),
+        wire: anthropicWire,
+        entry,
+        nativeSchema: true,
+      };
+    },
     counter: createAnthropicCounter({ apiKey: options.apiKey, baseUrl }),
   };
 }
 
 function openAiCompatibleProvider(options: OpenAiCompatibleOptions): Provider {
   const nativeSchema = options.structuredOutput ?? true;
-  const sdk = once(async () =>
-    (await import("@ai-sdk/openai-compatible")).createOpenAICompatible({
-      name: options.name,
-      baseURL: options.baseUrl.replace(/\/+$/, ""),
-      includeUsage: true,
-      supportsStructuredOutputs: nativeSchema,
-      ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
-    }),
-  );
+  const settings = {
+    name: options.name,
+    baseURL: options.baseUrl.replace(/\/+$/, ""),
+    includeUsage: true,
+    supportsStructuredOutputs: nativeSchema,
+    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+  };
+  const loaded = once(async () => {
+    const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
+    return { createOpenAICompatible, sdk: createOpenAICompatible(settings) };
+  });
   const entries = options.models.map(
     (model): ModelEntry => (typeof model === "string" ? { id: model, contextWindow: 8_192, price: null } : model),
   );
   return {
     entries: byId(entries),
-    target: async (entry) => ({ model: (await sdk())(entry.id), entry, nativeSchema }),
+    target: async (entry) => {
+      const { createOpenAICompatible, sdk } = await loaded();
+      return {
+        model: (fetch) => (fetch === undefined ? sdk : createOpenAICompatible({ ...settings, fetch }))(entry.id),
+        wire: openAiWire,
+        entry,
+        nativeSchema,
+      };
+    },
   };
 }

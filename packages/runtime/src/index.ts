@@ -1,3 +1,4 @@
+export { keepHeapSmall } from "./heap.ts";
 export { isIsolatedProcess, performIsolated } from "./isolation/child.ts";
 export type { IsolatedOptions } from "./isolation/child.ts";
 export { openRuntime } from "./runtime.ts";

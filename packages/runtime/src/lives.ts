@@ -82,7 +82,7 @@ export async function startLives(options: LivesOptions): Promise<Lives> {
 
   async function feed(): Promise<{ close(): Promise<void> }> {
     const stops = await runtime.store.listenStops((signal) => lives.life?.executor.stopTask(signal), reports.now);
-    const perform = async (wakeUp: WakeUp): Promise<void> => await lives.life?.executor.performWakeUp(wakeUp);
+    const perform = (wakeUp: WakeUp): Promise<void> => lives.life?.executor.performWakeUp(wakeUp) ?? Promise.resolve();
     for (const { pool, slots } of pools) {
       const onError = (error: Error) => {
         meter.count("baton_connection_errors_total", { part: "consumer" });

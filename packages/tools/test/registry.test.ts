@@ -187,6 +187,24 @@ describe("the registry", () => {
     expect(seen?.aborted).toBe(true);
   });
 
+  test.each([undefined, 60_000])("aborts a tool with a timeoutMs of %s when its call is", async (timeoutMs) => {
+    const started = Promise.withResolvers<AbortSignal>();
+    const tool = toolThat((signal) => {
+      started.resolve(signal);
+      return new Promise(() => {});
+    }, timeoutMs);
+    const controller = new AbortController();
+    const running = createToolRegistry({ tools: [tool], onLate: () => undefined }).run(
+      "probe",
+      {},
+      toolCall({ signal: controller.signal }),
+    );
+    const signal = await started.promise;
+    controller.abort("cancelled");
+    await expect(running).rejects.toBe("cancelled");
+    expect(signal.reason).toBe("cancelled");
+  });
+
   test("mounts other sources below their name, unchanged arguments and all", async () => {
     const registry = createToolRegistry({ tools: [double], sources: [remote] });
     expect(registry.list().map(({ name }) => name)).toEqual(["math.double", "github.create-issue"]);

@@ -36,6 +36,7 @@ export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildP
     NODE_COMPILE_CACHE: join(plan.dataDir, "compile-cache"),
     // As in the image: each process stays 100 MB smaller.
     NODE_OPTIONS: "--max-semi-space-size=16",
+    MALLOC_ARENA_MAX: "2",
     ...(!plan.limitsWorkspaces && { BATON_WORKSPACES: "/" }),
     ...plan.env,
     DATABASE_URL: plan.databaseUrl,

@@ -29,44 +29,46 @@ export function spentBefore(error: unknown, model: ModelRef, durationMs: number)
   return { model, offline: false, usage, costUsd: costUsd ?? null, durationMs };
 }
 
-export function createAccount(): Account {
-  const traces: NewTrace[] = [];
-  const effects: EffectResult[] = [];
-  let usage: StepUsage | undefined;
-  let closed = false;
-  return {
-    traces,
-    effects,
-    addEffect(result) {
-      if (!closed) effects.push(result);
-      return !closed;
-    },
-    close() {
-      closed = true;
-    },
-    get usage() {
-      return usage;
-    },
-    get tokens() {
-      return usage === undefined ? 0 : usage.inputTokens + usage.outputTokens;
-    },
-    trace: ({ type, data }) => void traces.push({ type, data }),
-    addCall(purpose, spent) {
-      const { model, offline, costUsd, durationMs } = spent;
-      const { inputTokens, outputTokens, estimated } = spent.usage;
-      const data = { purpose, model, offline, inputTokens, outputTokens, estimated, costUsd, durationMs };
-      traces.push({ type: "model-called", data });
-      usage = {
-        model,
-        offline: offline || (usage?.offline ?? false),
-        inputTokens: inputTokens + (usage?.inputTokens ?? 0),
-        outputTokens: outputTokens + (usage?.outputTokens ?? 0),
-        // One call without a price makes the sum unknown.
-        costUsd:
-          usage === undefined ? costUsd : usage.costUsd === null || costUsd === null ? null : usage.costUsd + costUsd,
-        estimated: estimated || (usage?.estimated ?? false),
-        calls: 1 + (usage?.calls ?? 0),
-      };
-    },
-  };
+/** A class: thousands wait at once, and closures and getters of their own would cost each of them a kilobyte. */
+export class AttemptAccount implements Account {
+  readonly traces: NewTrace[] = [];
+  readonly effects: EffectResult[] = [];
+  usage: StepUsage | undefined = undefined;
+  #isClosed = false;
+
+  get tokens(): number {
+    return this.usage === undefined ? 0 : this.usage.inputTokens + this.usage.outputTokens;
+  }
+
+  addEffect(result: EffectResult): boolean {
+    if (!this.#isClosed) this.effects.push(result);
+    return !this.#isClosed;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  trace({ type, data }: BatonEvent): void {
+    this.traces.push({ type, data });
+  }
+
+  addCall(purpose: string, spent: Spent): void {
+    const { model, offline, costUsd, durationMs } = spent;
+    const { inputTokens, outputTokens, estimated } = spent.usage;
+    const data = { purpose, model, offline, inputTokens, outputTokens, estimated, costUsd, durationMs };
+    this.trace({ type: "model-called", data });
+    const { usage } = this;
+    this.usage = {
+      model,
+      offline: offline || (usage?.offline ?? false),
+      inputTokens: inputTokens + (usage?.inputTokens ?? 0),
+      outputTokens: outputTokens + (usage?.outputTokens ?? 0),
+      // One call without a price makes the sum unknown.
+      costUsd:
+        usage === undefined ? costUsd : usage.costUsd === null || costUsd === null ? null : usage.costUsd + costUsd,
+      estimated: estimated || (usage?.estimated ?? false),
+      calls: 1 + (usage?.calls ?? 0),
+    };
+  }
 }

@@ -5,7 +5,18 @@
  * 2. The token limit is checked before a call, with the prompt's estimate; a call that would pass it is not made.
  */
 import { BatonError } from "@baton/core";
-import type { FailPoint, LivePort, ModelPort, ModelRequest, PerformContext, RateLimiter } from "@baton/core/ports";
+import type { BatonEvent } from "@baton/core/events";
+import type {
+  EffectResult,
+  FailPoint,
+  LivePort,
+  ModelPort,
+  ModelReply,
+  ModelRequest,
+  PerformContext,
+  RateLimiter,
+  StepOutput,
+} from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import type { Prepared } from "../pipeline/prepare.ts";
 import { spentBefore } from "./account.ts";
@@ -31,56 +42,84 @@ export function taskTopic(taskId: string): string {
   return `task:${taskId}`;
 }
 
-export function createContext({
-  attempt,
-  prepared,
-  account,
-  models,
-  limiter,
-  live,
-  clock,
-  failPoint,
-}: ContextParts): PerformContext {
-  const { step, signal, deadlineAt } = attempt;
-  const { tenantId, taskId, stepId } = step.ref;
-  const publish = (data: Readonly<Record<string, unknown>>) => {
-    live.publish(taskTopic(taskId), { ...data, stepId, attemptNo: step.attemptNo });
-  };
-  return {
-    step,
-    task: { tenantId, taskId },
-    config: prepared.config,
-    inputs: step.inputs,
-    signal,
-    deadlineAt,
-    readOutput: prepared.readOutput,
-    trace: account.trace,
-    settleEffect: account.addEffect,
-    failPoint,
-    progress: (message) => publish({ kind: "progress", message: boundedText(message, maxPieceChars - 40) }),
-    delta(text) {
-      for (const piece of pieces(text)) publish({ kind: "delta", text: piece });
-    },
-    async generate(purpose, request) {
-      signal.throwIfAborted();
-      await refuseOverLimit(step.task.settings.maxTokens, step.task.tokensUsed + account.tokens, models, {
-        ...request,
-        signal,
-      });
-      const { limiter: own } = step.task.settings;
-      if (own !== undefined)
-        await limiter.acquire(`task:${taskId}`, { max: own.max, durationMs: own.duration }, signal);
-      const startedAt = clock();
-      const reply = await models.generate({ ...request, signal }).catch((error: unknown) => {
-        const spent = spentBefore(error, request.model, clock() - startedAt);
-        if (spent !== undefined) account.addCall(purpose, spent);
-        throw error;
-      });
-      account.addCall(purpose, reply);
-      await failPoint("after-model-reply");
-      return reply;
-    },
-  };
+export class AttemptContext implements PerformContext {
+  readonly task: PerformContext["task"];
+  readonly #parts: ContextParts;
+
+  constructor(parts: ContextParts) {
+    this.#parts = parts;
+    const { tenantId, taskId } = parts.attempt.step.ref;
+    this.task = { tenantId, taskId };
+  }
+
+  get step(): PerformContext["step"] {
+    return this.#parts.attempt.step;
+  }
+
+  get config(): PerformContext["config"] {
+    return this.#parts.prepared.config;
+  }
+
+  get inputs(): PerformContext["inputs"] {
+    return this.step.inputs;
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.attempt.signal;
+  }
+
+  get deadlineAt(): number {
+    return this.#parts.attempt.deadlineAt;
+  }
+
+  readOutput(output: StepOutput): Promise<unknown> {
+    return this.#parts.prepared.readOutput(output);
+  }
+
+  trace(event: BatonEvent): void {
+    this.#parts.account.trace(event);
+  }
+
+  settleEffect(result: EffectResult): boolean {
+    return this.#parts.account.addEffect(result);
+  }
+
+  failPoint(name: FailPoint): Promise<void> {
+    return this.#parts.failPoint(name);
+  }
+
+  progress(message: string): void {
+    this.#publish({ kind: "progress", message: boundedText(message, maxPieceChars - 40) });
+  }
+
+  delta(text: string): void {
+    for (const piece of pieces(text)) this.#publish({ kind: "delta", text: piece });
+  }
+
+  async generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply> {
+    const { account, models, limiter, clock, failPoint } = this.#parts;
+    const { signal, step } = this;
+    const { maxTokens, limiter: own } = step.task.settings;
+    signal.throwIfAborted();
+    await refuseOverLimit(maxTokens, step.task.tokensUsed + account.tokens, models, { ...request, signal });
+    if (own !== undefined) {
+      await limiter.acquire(`task:${step.ref.taskId}`, { max: own.max, durationMs: own.duration }, signal);
+    }
+    const startedAt = clock();
+    const reply = await models.generate({ ...request, signal }).catch((error: unknown) => {
+      const spent = spentBefore(error, request.model, clock() - startedAt);
+      if (spent !== undefined) account.addCall(purpose, spent);
+      throw error;
+    });
+    account.addCall(purpose, reply);
+    await failPoint("after-model-reply");
+    return reply;
+  }
+
+  #publish(data: Readonly<Record<string, unknown>>): void {
+    const { ref, attemptNo } = this.step;
+    this.#parts.live.publish(taskTopic(ref.taskId), { ...data, stepId: ref.stepId, attemptNo });
+  }
 }
 
 async function refuseOverLimit(

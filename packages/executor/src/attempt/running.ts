@@ -34,11 +34,11 @@ export class RunningAttempt {
   deadlineAt = Number.POSITIVE_INFINITY;
   stopReason: StopReason | undefined;
   abandoned = false;
-  /** Resolves when it was told to stop and has not for too long. */
-  readonly givenUp: Promise<void>;
+  /** Called when it was told to stop and has not for too long; by then that may have happened already. */
+  onGivenUp: (() => void) | undefined;
+  isGivenUp = false;
   readonly #now: () => number;
   readonly #abandonAfterMs: number;
-  readonly #giveUp: () => void;
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
@@ -48,9 +48,6 @@ export class RunningAttempt {
     this.startedAt = now();
     this.#now = now;
     this.#abandonAfterMs = abandonAfterMs;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.givenUp = promise;
-    this.#giveUp = resolve;
   }
 
   get signal(): AbortSignal {
@@ -76,7 +73,10 @@ export class RunningAttempt {
   /** Shortens the patience with an attempt that was told to stop. */
   giveUpWithin(ms: number): void {
     clearTimeout(this.#patience);
-    this.#patience = setTimeout(this.#giveUp, ms);
+    this.#patience = setTimeout(() => {
+      this.isGivenUp = true;
+      this.onGivenUp?.();
+    }, ms);
   }
 
   end(): void {

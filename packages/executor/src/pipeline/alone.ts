@@ -22,8 +22,8 @@ export interface IsolatedAttempt {
   /** Aborted when the attempt is told to stop; `stopReason` says why. */
   readonly signal: AbortSignal;
   readonly stopReason: StopReason | undefined;
-  /** Resolves when it has ignored its signal for too long. */
-  readonly givenUp: Promise<void>;
+  /** Called when it has ignored its signal for too long. */
+  onGivenUp: (() => void) | undefined;
   /** The process is there and begins: the step's time runs from now on. */
   begin(): void;
 }

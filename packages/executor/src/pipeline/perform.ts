@@ -23,12 +23,15 @@ export async function performAttempt(
   context: PerformContext,
 ): Promise<PerformedAttempt> {
   if (attempt.signal.aborted) return { end: endOfStop(attempt), ended: Promise.resolve() };
-  const work: Promise<WorkEnd> = (async () => await performer(context))().then(
-    (performed) => ({ performed }),
-    (error: unknown) => ({ error }),
+  const { promise, resolve } = Promise.withResolvers<WorkEnd | undefined>();
+  attempt.onGivenUp = () => resolve(undefined);
+  if (attempt.isGivenUp) resolve(undefined);
+  // What it throws at once is a rejection too.
+  const ended = new Promise<Performed>((begin) => begin(performer(context))).then(
+    (performed) => resolve({ performed }),
+    (error: unknown) => resolve({ error }),
   );
-  const first = await Promise.race([work, attempt.givenUp]);
-  const ended = work.then(() => undefined);
+  const first = await promise;
   if (first === undefined) {
     attempt.abandoned = true;
     return { end: endOfStop(attempt), ended };

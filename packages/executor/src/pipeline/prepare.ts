@@ -16,15 +16,18 @@ export interface Prepared {
 
 export async function prepareStep(step: ClaimedStep, store: Pick<EngineStore, "readOutput">): Promise<Prepared> {
   const expressed = expressedConfig(step);
-  const read = new Map<string, unknown>();
+  let read: Map<string, unknown> | undefined;
   const readOutput = async (output: StepOutput): Promise<unknown> => {
     if (output.blobId === undefined) return output.output;
-    if (read.has(output.stepId)) return read.get(output.stepId);
+    if (read?.has(output.stepId) === true) return read.get(output.stepId);
     return await store.readOutput(step.ref, output.blobId);
   };
   const steps = await readNamedOutputs(step, [...sourcesIn(expressed), ...conditionSources(step)], async (output) => {
     const value = await readOutput(output);
-    read.set(output.stepId, value);
+    if (output.blobId !== undefined) {
+      read ??= new Map();
+      read.set(output.stepId, value);
+    }
     return value;
   });
   return {

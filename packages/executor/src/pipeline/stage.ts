@@ -17,9 +17,12 @@ export interface StageOptions {
   readonly monotonic: () => number;
 }
 
-/** A seat in a stage's queue; `run` takes it to a place as soon as one is free. */
+/** A seat in a stage's queue. */
 export interface Ticket {
+  /** Takes the seat to a place as soon as one is free, and gives both back when `work` has ended. */
   run<T>(work: () => Promise<T>): Promise<T>;
+  /** The same for work that lasts: nothing of the stage is kept but the function that gives seat and place back. */
+  enter(): Promise<() => void>;
 }
 
 export interface Stage {
@@ -66,18 +69,25 @@ export function createStage({ name, width, queue, meter, monotonic }: StageOptio
       const askedAt = monotonic();
       await seats.take();
       moved(1);
+      const enter = async (): Promise<() => void> => {
+        await places.take();
+        const startedAt = monotonic();
+        meter.observe("baton_stage_wait_ms", startedAt - askedAt, labels);
+        return () => {
+          meter.observe("baton_stage_service_ms", monotonic() - startedAt, labels);
+          places.give();
+          seats.give();
+          moved(-1);
+        };
+      };
       return {
+        enter,
         async run(work) {
-          await places.take();
-          const startedAt = monotonic();
-          meter.observe("baton_stage_wait_ms", startedAt - askedAt, labels);
+          const leave = await enter();
           try {
             return await work();
           } finally {
-            meter.observe("baton_stage_service_ms", monotonic() - startedAt, labels);
-            places.give();
-            seats.give();
-            moved(-1);
+            leave();
           }
         },
       };

@@ -7,6 +7,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type {
   AttemptNow,
+  ClaimedStep,
   EffectResult,
   EngineStore,
   FailPoint,
@@ -20,13 +21,12 @@ import type {
   StepType,
   StepUsage,
 } from "@baton/core/ports";
-import { createAccount } from "../attempt/account.ts";
-import type { Account } from "../attempt/account.ts";
-import { createContext } from "../attempt/context.ts";
-import type { AttemptEnd } from "../attempt/outcome.ts";
+import { AttemptAccount } from "../attempt/account.ts";
+import { AttemptContext } from "../attempt/context.ts";
 import type { RunningAttempt } from "../attempt/running.ts";
 import { encodeOutcome } from "./encode.ts";
 import { performAttempt } from "./perform.ts";
+import type { PerformedAttempt } from "./perform.ts";
 import { prepareStep } from "./prepare.ts";
 import type { Prepared } from "./prepare.ts";
 import { createStage } from "./stage.ts";
@@ -80,6 +80,15 @@ export interface Work {
   attemptNow(): AttemptNow | undefined;
 }
 
+const noFailPoint = (): Promise<void> => Promise.resolve();
+
+export function failPointOf(
+  failPoint: WorkOptions["failPoint"],
+  ref: ClaimedStep["ref"],
+): (name: FailPoint) => Promise<void> {
+  return failPoint === undefined ? noFailPoint : async (name) => failPoint(name, ref);
+}
+
 export function createWork(options: WorkOptions): Work {
   const { store, slots, meter, monotonic, clock, random } = options;
   const stage = (name: string, width: number) => createStage({ name, width, queue: slots, meter, monotonic });
@@ -91,42 +100,43 @@ export function createWork(options: WorkOptions): Work {
   };
   const scope = new AsyncLocalStorage<AttemptNow>();
 
-  async function run(
-    attempt: RunningAttempt,
-    account: Account,
-  ): Promise<{ end: AttemptEnd; prepared?: Prepared; ended: Promise<void> }> {
-    const { step } = attempt;
-    const failPoint = async (name: FailPoint) => options.failPoint?.(name, step.ref);
-    try {
-      const preparing = await stages.prepare.admit();
-      const [prepared, performing] = await preparing.run(
-        async (): Promise<[Prepared, Ticket]> => [await prepareStep(step, store), await stages.perform.admit()],
-      );
-      const { models, limiter, live } = options;
-      const context = createContext({ attempt, prepared, account, models, limiter, live, clock, failPoint });
-      const done = await performing.run(() =>
-        scope.run({ ref: step.ref, attemptNo: step.attemptNo }, () =>
-          performAttempt(attempt, options.performers[step.type], context),
-        ),
-      );
-      return { ...done, prepared };
-    } catch (error) {
-      return { end: { end: "failed", error }, ended: Promise.resolve() };
-    }
+  async function prepare(step: ClaimedStep): Promise<{ prepared: Prepared; performing: Ticket }> {
+    const preparing = await stages.prepare.admit();
+    return await preparing.run(async () => ({
+      prepared: await prepareStep(step, store),
+      performing: await stages.perform.admit(),
+    }));
   }
 
   return {
     attemptNow: () => scope.getStore(),
+    /** An attempt waits here for as long as its performer does, and each function in between waits with it. */
     async perform(attempt) {
       const { step } = attempt;
-      const account = createAccount();
-      const { end, prepared, ended } = await run(attempt, account);
+      const account = new AttemptAccount();
+      let prepared: Prepared | undefined;
+      let done: PerformedAttempt;
+      let leave: (() => void) | undefined;
+      try {
+        const ready = await prepare(step);
+        prepared = ready.prepared;
+        const { models, limiter, live, performers } = options;
+        const failPoint = failPointOf(options.failPoint, step.ref);
+        const context = new AttemptContext({ attempt, prepared, account, models, limiter, live, clock, failPoint });
+        leave = await ready.performing.enter();
+        const now = { ref: step.ref, attemptNo: step.attemptNo };
+        done = await scope.run(now, performAttempt, attempt, performers[step.type], context);
+      } catch (error) {
+        done = { end: { end: "failed", error }, ended: Promise.resolve() };
+      } finally {
+        leave?.();
+      }
       attempt.end();
       account.close();
       const encoding = await stages.encode.admit();
-      const outcome = await encoding.run(async () => encodeOutcome(step, end, prepared, random));
+      const outcome = await encoding.run(async () => encodeOutcome(step, done.end, prepared, random));
       const { usage, traces, effects } = account;
-      return { outcome, usage, traces, effects, ended };
+      return { outcome, usage, traces, effects, ended: done.ended };
     },
   };
 }

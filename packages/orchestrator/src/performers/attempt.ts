@@ -22,8 +22,8 @@ export function modelOptionsOf(context: PerformContext, models: ModelPort): Mode
     model: settings.model,
     contextWindowLimit: settings.contextWindowLimit,
     signal: context.signal,
-    trace: context.trace,
-    generate: context.generate,
+    trace: (event) => context.trace(event),
+    generate: (purpose, request) => context.generate(purpose, request),
   };
 }
 

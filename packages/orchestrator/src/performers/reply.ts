@@ -24,7 +24,7 @@ export function replyPerformer({ models, store }: PerformerParts): Performer {
       model: access.model,
       brief: { kind: "reply", message, history },
       messages: replyPrompt(question, history),
-      onDelta: context.delta,
+      onDelta: (text) => context.delta(text),
     });
     if (reply.finishReason === "refusal")
       throw new BatonError("model-refused", `The model refused to answer: ${boundedText(reply.text, 300)}`);

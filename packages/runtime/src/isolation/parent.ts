@@ -134,7 +134,7 @@ async function judge(child: ChildProcess, attempt: IsolatedAttempt): Promise<Iso
     resolve(hasBegun ? { end: "died", how, pid } : notStarted(`It ${how}`));
   });
   attempt.signal.addEventListener("abort", stop, { once: true });
-  void attempt.givenUp.then(giveUp);
+  attempt.onGivenUp = giveUp;
   if (attempt.signal.aborted) stop();
   else say({ perform: attempt.step });
   try {

@@ -1,5 +1,5 @@
 /** How claims and outcomes travel to and from the SQL verbs. */
-import { BatonError, type StepRef } from "@baton/core";
+import { BatonError } from "@baton/core";
 import { stepToWire } from "@baton/core/plan";
 import type { ClaimedStep, ClaimedTask, Settlement, StepOutput } from "@baton/core/ports";
 import { type TaskSettings, taskSettings } from "@baton/core/task";
@@ -72,7 +72,7 @@ interface WireOutput {
   readonly sizeBytes: number;
 }
 
-export interface WireClaim {
+export interface WireClaim extends Omit<ClaimedStep, "ref" | "item" | "inputs" | "task"> {
   readonly n: string;
   readonly t: string;
   readonly s: string;
@@ -87,7 +87,6 @@ export interface WireClaim {
         readonly settings: unknown;
       })
     | null;
-  readonly [field: string]: unknown;
 }
 
 export function outputFromWire(wire: WireOutput): StepOutput {
@@ -129,22 +128,52 @@ export function rememberSettings(): SettingsOf {
   };
 }
 
-/** `known`: the task, where the wire does not bring it. */
+/**
+ * `known`: the task, where the wire does not bring it.
+ *
+ * Field by field: an object made by `...rest` is a dictionary, which takes three times the memory.
+ */
 export function claimFromWire(
   wire: WireClaim,
   settingsOf: SettingsOf = readSettings,
   known?: ClaimedTask,
 ): ClaimedStep {
-  const { n, t, s, item, inputs, task, tokensUsed, revisionCount, ...rest } = wire;
+  const { n: tenantId, t: taskId, s: stepId, item, task } = wire;
   const facts =
-    task === null ? known : { ...task, threadId: task.threadId ?? undefined, settings: settingsOf(t, task.settings) };
-  if (facts === undefined) throw new BatonError("internal", `Nothing is known of the task ${t} of a claimed step.`);
-  const claimed = {
-    ...rest,
-    ref: { tenantId: n, taskId: t, stepId: s } satisfies StepRef,
-    inputs: inputs.map(outputFromWire),
-    task: { ...facts, tokensUsed, revisionCount },
+    task === null
+      ? known
+      : { ...task, threadId: task.threadId ?? undefined, settings: settingsOf(taskId, task.settings) };
+  if (facts === undefined) {
+    throw new BatonError("internal", `Nothing is known of the task ${taskId} of a claimed step.`);
+  }
+  return {
+    ref: { tenantId, taskId, stepId },
+    attemptNo: wire.attemptNo,
+    failureCount: wire.failureCount,
+    crashCount: wire.crashCount,
+    key: wire.key,
+    kind: wire.kind,
+    type: wire.type,
+    description: wire.description,
+    config: wire.config,
+    retry: wire.retry,
+    timeoutMs: wire.timeoutMs,
+    pool: wire.pool,
+    rank: wire.rank,
+    startedAt: wire.startedAt,
+    continued: wire.continued,
+    joining: wire.joining,
+    inputs: wire.inputs.map(outputFromWire),
+    conditions: wire.conditions,
+    task: {
+      kind: facts.kind,
+      goal: facts.goal,
+      input: facts.input,
+      settings: facts.settings,
+      threadId: facts.threadId,
+      tokensUsed: wire.tokensUsed,
+      revisionCount: wire.revisionCount,
+    },
     ...(item === null ? {} : { item }),
   };
-  return claimed as unknown as ClaimedStep;
 }

@@ -22,33 +22,49 @@ export interface GuardedCall {
 /**
  * Runs `perform` until it settles, the caller aborts or the tool's own time is over, whichever is
  * first. A tool that ignores its signal cannot hold the attempt: what it still does is reported late.
+ *
+ * Thousands of calls wait at once: only a tool with a time of its own gets a signal of its own.
  */
-export async function runGuarded<T>(guarded: GuardedCall, perform: (call: ToolCall) => Promise<T>): Promise<T> {
+export function runGuarded<T>(guarded: GuardedCall, perform: (call: ToolCall) => Promise<T>): Promise<T> {
   const { tool, call, timeoutMs } = guarded;
-  call.signal.throwIfAborted();
-  const timeout = new AbortController();
-  const timer =
-    timeoutMs === undefined ? undefined : setTimeout(() => timeout.abort(timedOut(tool, timeoutMs)), timeoutMs);
-  const signal = AbortSignal.any([call.signal, timeout.signal]);
-  const end = Promise.withResolvers<never>();
-  const onAbort = () => end.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  const work = (async () => perform({ ...call, signal }))();
-  let settled = false;
-  const settle = () => {
-    settled = true;
-  };
-  work.then(settle, settle);
-  try {
-    return await Promise.race([work, end.promise]);
-  } catch (error) {
-    if (!settled) reportLate(guarded, work, signal);
-    if (signal.aborted) throw signal.reason;
-    throw asToolError(tool, error);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-  }
+  return new Promise<T>((resolve, reject) => {
+    call.signal.throwIfAborted();
+    const own = timeoutMs === undefined ? undefined : new AbortController();
+    const signal = own?.signal ?? call.signal;
+    let isSettled = false;
+    const leave = (): void => {
+      clearTimeout(timer);
+      call.signal.removeEventListener("abort", onAbort);
+    };
+    const stop = (reason: Error): void => {
+      leave();
+      own?.abort(reason);
+      reject(reason);
+      // A call that ends with its signal has a turn to do so.
+      queueMicrotask(() => {
+        if (!isSettled) reportLate(guarded, work, signal);
+      });
+    };
+    const onAbort = (): void => stop(call.signal.reason as Error);
+    const settle = (): void => {
+      isSettled = true;
+      leave();
+    };
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => stop(timedOut(tool, timeoutMs)), timeoutMs);
+    call.signal.addEventListener("abort", onAbort, { once: true });
+    // What it throws at once is a rejection too.
+    const work = new Promise<T>((begin) => begin(perform(own === undefined ? call : { ...call, signal })));
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settle();
+        reject(signal.aborted ? (signal.reason as Error) : asToolError(tool, error));
+      },
+    );
+  });
 }
 
 function reportLate({ tool, call, onLate }: GuardedCall, work: Promise<unknown>, signal: AbortSignal): void {
@@ -68,7 +84,7 @@ function timedOut(tool: string, timeoutMs: number): BatonError {
   });
 }
 
-function asToolError(tool: string, error: unknown): unknown {
+function asToolError(tool: string, error: unknown): Error {
   const speaksForItself =
     error instanceof BatonError ||
     error instanceof TerminalError ||

@@ -53,11 +53,13 @@ export function createToolRegistry(options: ToolRegistryOptions = {}): ToolRegis
   return {
     list,
     find: (name) => locate(name).summary,
-    run: async (name, args, call) => {
-      const { source, localName } = locate(name);
-      const guarded = { tool: name, call, timeoutMs: source.timeoutMs?.(localName), onLate };
-      return runGuarded(guarded, (own) => source.run(localName, args, own));
-    },
+    // No function of its own waits for the call: each is kept for every call under way.
+    run: (name, args, call) =>
+      new Promise((begin) => {
+        const { source, localName } = locate(name);
+        const guarded = { tool: name, call, timeoutMs: source.timeoutMs?.(localName), onLate };
+        begin(runGuarded(guarded, (own) => source.run(localName, args, own)));
+      }),
     reconcile: async (name, args, call) => {
       const { source, localName } = locate(name);
       if (source.reconcile === undefined) return { outcome: "unknown" };

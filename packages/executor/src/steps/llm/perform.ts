@@ -58,7 +58,7 @@ export function createLlmPerformer({ models, newId }: LlmPerformerParts): Perfor
     const request = {
       model,
       brief: { kind: "reason" as const, goal, instruction, material },
-      ...(outputSchema === undefined ? { onDelta: context.delta } : { outputSchema }),
+      ...(outputSchema === undefined ? { onDelta: (text: string) => context.delta(text) } : { outputSchema }),
       ...(typeof config["max_output_tokens"] === "number" && { maxOutputTokens: config["max_output_tokens"] }),
     };
     const ask: Ask = { context, budget, request, messages };

@@ -28,7 +28,7 @@ export function createSummarizationPerformer({ store, models }: SummarizationPer
       maxTokens: Number(config["max_tokens"] ?? defaultMaxTokens),
       model,
       budget: createBudget(models, model, settings.contextWindowLimit, signal),
-      generate: context.generate,
+      generate: (purpose, request) => context.generate(purpose, request),
     });
     if (callCount > 0) context.trace({ type: "context-summarised", data: { tokensBefore, tokensAfter, offline } });
     return { performed: "output", output: text };

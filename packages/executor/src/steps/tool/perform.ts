@@ -87,11 +87,12 @@ async function begin({ parts, context }: Call, intent: EffectIntent): Promise<Ef
   return start;
 }
 
-async function outputOf(call: Call, start: EffectStart): Promise<CallOutput> {
+/** Not async, as nothing that only passes on a call's promise is: each would be kept for every call under way. */
+function outputOf(call: Call, start: EffectStart): Promise<CallOutput> {
   const { tool, context } = call;
   switch (start.start) {
     case "replay":
-      return { output: JSON.parse(start.resultJson), replayed: true };
+      return Promise.resolve({ output: JSON.parse(start.resultJson), replayed: true });
     case "lease-lost":
       throw new BatonError("lease-lost", "The attempt lost its lease before the tool was called.");
     case "mismatch":
@@ -100,10 +101,10 @@ async function outputOf(call: Call, start: EffectStart): Promise<CallOutput> {
         `An earlier attempt of step "${context.step.key}" called "${tool.name}" with other arguments. Compare with the recorded call (GET ${effectsPath(call)}), then resolve the step with its output, or skip it.`,
       );
     case "unknown":
-      return await reconcile(call);
+      return reconcile(call);
     case "call":
       if (start.earlierUnknown) context.trace({ type: "effect-repeated", data: aboutCall(call) });
-      return { output: await run(call, start.idempotencyKey), replayed: false };
+      return run(call, start.idempotencyKey);
   }
 }
 
@@ -129,7 +130,7 @@ async function reconcile(call: Call): Promise<CallOutput> {
   }
 }
 
-async function run(call: Call, idempotencyKey: string): Promise<unknown> {
+async function run(call: Call, idempotencyKey: string): Promise<CallOutput> {
   const { parts, context, tool, args } = call;
   const { ref, attemptNo } = context.step;
   await context.failPoint("before-effect");
@@ -159,7 +160,7 @@ async function run(call: Call, idempotencyKey: string): Promise<unknown> {
   }
   parts.late.forget(idempotencyKey, attemptNo);
   await finish(call, "succeeded", resultJson);
-  return output;
+  return { output, replayed: false };
 }
 
 const mayNotRepeat = ({ effect }: ToolSummary): boolean => effect === "write" || effect === "irreversible";
@@ -207,7 +208,7 @@ function toolCallOf(context: PerformContext, { store, clock }: ToolPerformerPart
     signal,
     deadlineAt,
     workspace: step.task.settings.workspace,
-    progress: context.progress,
+    progress: (message) => context.progress(message),
     now: clock,
     writeArtifact: (draft) => store.saveArtifact(step.ref, draft),
     async readArtifact(artifactId) {
