@@ -1,26 +1,23 @@
 /**
- * One call to a language model through the AI SDK's providers.
+ * One call to a language model through the AI SDK.
  *
- * 1. One request per call; the step's policy is the only retry layer.
+ * 1. `maxRetries: 0`: one request per call; the step's policy is the only retry layer.
  * 2. Deltas arrive in order, all of them before the reply.
  * 3. Streams when `onDelta` is given, and whenever the answer may be long: fetch gives a request up that has
  *    no response header after 300 s, and an unstreamed one has none before the answer is whole.
  * 4. The connection belongs to the call: however it ends, its socket is released or closed at once.
- * 5. The provider is asked by the SDK's language model interface, not through `streamText`: that puts nine more streams
- *    around each answer, 110 kB for as long as it is open. Text does without the provider's streams too.
+ * 5. A text that streams is read at the provider's `fetch`: `streamText` puts some 14 streams around each answer, 220 kB for
+ *    as long as it is open. Objects, which may come as calls of a tool, go through it.
  */
 import { BatonError } from "@baton/core";
 import type { ModelReply, ModelRequest } from "@baton/core/ports";
-import type { AnthropicProvider } from "@ai-sdk/anthropic";
+import type { JSONSchema7, LanguageModel } from "ai";
+import { generateText, InvalidResponseDataError, NoOutputGeneratedError, streamText } from "ai";
 import type { ModelEntry } from "../catalogue/entry.ts";
 import { splitMessages } from "../tokens.ts";
 import { type Answer, accountOf, replyOf } from "./answer.ts";
 import { failureError, readFailure } from "./failure.ts";
 import { type Fetch, streamingFetch, type Wire } from "./text-stream.ts";
-
-type LanguageModel = ReturnType<AnthropicProvider>;
-type CallOptions = Parameters<LanguageModel["doStream"]>[0];
-type Finish = Awaited<ReturnType<LanguageModel["doGenerate"]>>;
 
 export interface CallTarget {
   /** Over a `fetch` of the call's own, where one is given. */
@@ -43,7 +40,7 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
   if (request.signal.aborted) stop();
   const seen = { text: "", begun: false, opened: false };
   try {
-    const options = optionsOf(target, request, signal);
+    const settings = settingsOf(target, request, signal);
     const mayBeLong = (request.maxOutputTokens ?? Number.POSITIVE_INFINITY) > longestUnstreamed;
     const streams = request.onDelta !== undefined || mayBeLong;
     const hear = (text: string): void => {
@@ -56,13 +53,14 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
     };
     const isText = request.outputSchema === undefined;
     const ownFetch = streams && isText ? streamingFetch(target.wire, { onOpen: open, onText: hear }) : undefined;
-    const answer =
-      streams && !isText ? await streamed(target.model(), options, hear) : await whole(target.model(ownFetch), options);
+    const asked = { ...settings, model: target.model(ownFetch) };
+    const answer = streams && !isText ? await streamed(asked, hear) : await whole(asked);
     return replyOf(request, target.entry, answer, now() - startedAt);
   } catch (error) {
     if (request.signal.aborted) throw request.signal.reason;
     if (error instanceof BatonError) throw error;
-    const begun = seen.begun || seen.opened || isUnreadableAnswer(error);
+    const isUnreadable = NoOutputGeneratedError.isInstance(error) || InvalidResponseDataError.isInstance(error);
+    const begun = seen.begun || seen.opened || isUnreadable;
     const failure = failureError(readFailure(error, begun), request.model, now);
     if (!seen.begun || !(failure instanceof BatonError)) throw failure;
     const account = accountOf(request, target.entry, seen.text, undefined);
@@ -76,60 +74,61 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
   }
 }
 
-/** By its name: a provider may bring another copy of the class. */
-const isUnreadableAnswer = (error: unknown): boolean =>
-  error instanceof Error && error.name === "AI_InvalidResponseDataError";
-
-function optionsOf(target: CallTarget, request: ModelRequest, abortSignal: AbortSignal): CallOptions {
+function settingsOf(target: CallTarget, request: ModelRequest, abortSignal: AbortSignal) {
   const { instructions, conversation } = splitMessages(request.messages);
   const schema = request.outputSchema;
   const told = [instructions, target.nativeSchema || schema === undefined ? undefined : schemaInstruction(schema)];
   const system = told.filter((text) => text !== undefined).join("\n\n");
   return {
+    maxRetries: 0,
     abortSignal,
-    prompt: [
-      ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
-      ...conversation.map(({ role, content }) => ({ role, content: [{ type: "text" as const, text: content }] })),
-    ],
+    messages: conversation.map((message) => ({ ...message })),
+    ...(system === "" ? {} : { instructions: system }),
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
-    ...(schema === undefined ? {} : { responseFormat: { type: "json", schema } }),
+    ...(schema === undefined ? {} : { output: unparsedObject(schema) }),
+  };
+}
+
+/** Asks for the schema on the wire and leaves the text as it came: `answer.ts` reads it, so that a bad one keeps its account. */
+function unparsedObject(schema: JSONSchema7) {
+  return {
+    name: "object",
+    responseFormat: Promise.resolve({ type: "json" as const, schema }),
+    parseCompleteOutput: async ({ text }: { text: string }) => text,
+    parsePartialOutput: async () => undefined,
+    createElementStreamTransform: () => undefined,
   };
 }
 
 const schemaInstruction = (schema: unknown): string =>
   `Answer with one JSON object and nothing else. It must match this JSON Schema:\n${JSON.stringify(schema)}`;
 
-async function whole(model: LanguageModel, options: CallOptions): Promise<Answer> {
-  const { content, structuredOutputText, ...end } = await model.doGenerate(options);
-  const texts = content.map((part) => (part.type === "text" ? part.text : ""));
-  return { text: structuredOutputText ?? texts.join(""), ...endOf(end) };
+type Settings = ReturnType<typeof settingsOf> & { readonly model: LanguageModel };
+
+async function whole(settings: Settings): Promise<Answer> {
+  const result = await generateText(settings);
+  return {
+    text: result.text,
+    finishReason: result.finishReason,
+    rawFinishReason: result.rawFinishReason,
+    usage: result.usage,
+  };
 }
 
-async function streamed(model: LanguageModel, options: CallOptions, hear: (text: string) => void): Promise<Answer> {
-  const { stream } = await model.doStream(options);
+async function streamed(settings: Settings, hear: (text: string) => void): Promise<Answer> {
+  // The error part of the stream carries what onError would log.
+  const result = streamText({ ...settings, onError: () => {} });
   let text = "";
-  let end: ReturnType<typeof endOf> = { finishReason: "other", rawFinishReason: undefined, usage: undefined };
-  for await (const part of stream) {
-    if (part.type === "text-delta" && part.delta !== "") {
-      text += part.delta;
-      hear(part.delta);
+  let ended: Pick<Answer, "finishReason" | "rawFinishReason" | "usage"> | undefined;
+  for await (const part of result.stream) {
+    if (part.type === "text-delta") {
+      text += part.text;
+      hear(part.text);
     } else if (part.type === "error") {
       throw part.error;
     } else if (part.type === "finish") {
-      end = endOf(part);
+      ended = { finishReason: part.finishReason, rawFinishReason: part.rawFinishReason, usage: part.totalUsage };
     }
   }
-  return { text, ...end };
-}
-
-function endOf({ finishReason, usage }: Pick<Finish, "finishReason" | "usage">): Omit<Answer, "text"> {
-  return {
-    finishReason: finishReason.unified,
-    rawFinishReason: finishReason.raw,
-    usage: {
-      inputTokens: usage.inputTokens.total,
-      outputTokens: usage.outputTokens.total,
-      inputTokenDetails: { cacheReadTokens: usage.inputTokens.cacheRead },
-    },
-  };
+  return { text, ...(ended ?? { finishReason: "other", rawFinishReason: undefined, usage: undefined }) };
 }
