@@ -611,9 +611,9 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
 -- function baton_v1.settle(p_outcomes jsonb, p_effects jsonb, p_session uuid, p_flush uuid, p_room integer, p_with_tasks boolean)
---   returns json; plpgsql volatile; body sha256 103b9c5386b0db2ecbca860812fd3c17d09084cfbcedeab112db63f4a2594c19
+--   returns json; plpgsql volatile; body sha256 77adbaa35955b3c4683b3e6aa9c0b20d2626d83d71ddc7b1737974a56c2e7bfa
 -- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled integer, OUT answers jsonb, OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
---   returns record; plpgsql volatile; body sha256 c75314bc71b3d3974dc7965a0a94c8b4f97434b3d2f1e4e4458a7aac4ae281f0
+--   returns record; plpgsql volatile; body sha256 17a6b43fa25708c32d4567e7ec4ef8c251e03241e23f9685b7e27a0c9c43ff5d
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)

@@ -28,8 +28,7 @@ export const mutations: readonly Mutation[] = [
   {
     id: "fence",
     breaks: "a settle no longer asks whether its attempt is the current one",
-    // The session is the second half of the fence: it differs whenever another process holds the attempt.
-    edits: [{ verb: "settle_completions", from: "s.attempt_no = o.a and s.session_id = p_session and ", to: "" }],
+    edits: [{ verb: "settle_completions", from: "s.attempt_no = o.a and ", to: "" }],
     caughtBy: "zombie",
     finding: /^I3 /,
   },

@@ -23,6 +23,11 @@ const table: readonly (readonly [string, unknown, DatabaseErrorClass])[] = [
     Object.assign(new Error("cache lookup failed for type 16918"), { code: "XX000" }),
     "transient",
   ],
+  [
+    "XX000 while the types of the verbs are installed anew",
+    Object.assign(new Error("could not open relation with OID 16917"), { code: "XX000" }),
+    "transient",
+  ],
   ["XX000, anything else that must not happen", coded("XX000"), "other"],
   ["57014, a statement somebody stopped", coded("57014"), "other"],
   ["40002 transaction_integrity_constraint_violation", coded("40002"), "other"],

@@ -1,6 +1,7 @@
 /** Connections of single workers go silent: what is sent over them arrives nowhere, and nobody is told. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Link } from "@baton/testing/faults";
+import { until } from "../../stack/program.ts";
 import { backends } from "../../stack/stack.ts";
 import type { ChaosCase } from "../harness/case.ts";
 import { longestStartDelayMs } from "../harness/delays.ts";
@@ -11,6 +12,8 @@ interface Silence {
   readonly what: string;
   readonly server: "postgres" | "redis";
   readonly select: (link: Link) => boolean;
+  /** Its steps are performed again by others. */
+  readonly losesLease?: boolean;
 }
 
 const named = (name: string) => (link: Link) => link.label === name;
@@ -18,8 +21,8 @@ const named = (name: string) => (link: Link) => link.label === name;
 const silences: readonly Silence[] = [
   { what: "the store's connections", server: "postgres", select: named("baton-worker") },
   { what: "LISTEN", server: "postgres", select: named("baton-worker-listen") },
-  { what: "the beat", server: "postgres", select: named("baton-beat") },
-  { what: "all of PostgreSQL", server: "postgres", select: () => true },
+  { what: "the beat", server: "postgres", select: named("baton-beat"), losesLease: true },
+  { what: "all of PostgreSQL", server: "postgres", select: () => true, losesLease: true },
 ];
 
 /** Of the queue's backend. */
@@ -49,7 +52,9 @@ export const halfOpen: ChaosCase<{ tasks: number; rounds: number }> = {
     for (let round = 0; round < rounds; round++) {
       const create = world.createTasks(tasks, () => effectChain(3, { after_ms: world.random.between(50, 500) }));
       await delay(world.random.between(200, 800));
-      for (const silence of silenced) silence();
+      const leaseLosers = silenced.filter(({ losesLease }) => losesLease).map(({ pid }) => pid);
+      await until("one that is to lose its lease performs steps", () => performsSteps(world, leaseLosers));
+      for (const { silence } of silenced) silence();
       await create;
       await world.untilAllSettled();
     }
@@ -58,15 +63,35 @@ export const halfOpen: ChaosCase<{ tasks: number; rounds: number }> = {
   },
 };
 
-/** A worker behind a proxy; resolves to what silences its connections. */
-async function startSilenceable(world: World, { what, server, select }: Silence): Promise<() => void> {
+async function performsSteps({ stack }: World, pids: readonly number[]): Promise<boolean> {
+  const rows = await stack.database.read(
+    `select from baton.task_execution_step s join baton.worker_session w on w.session_id = s.session_id
+     where s.state = 'running' and w.pid = any ($1) limit 1`,
+    [pids],
+  );
+  return rows.length > 0;
+}
+
+interface Silenceable {
+  readonly pid: number;
+  readonly losesLease: boolean;
+  /** Silences its connections. */
+  silence(): void;
+}
+
+/** A worker behind a proxy. */
+async function startSilenceable(
+  world: World,
+  { what, server, select, losesLease = false }: Silence,
+): Promise<Silenceable> {
   const proxy = await world.proxyTo(server);
   const env = { [server === "postgres" ? "DATABASE_URL" : "REDIS_URL"]: proxy.url };
   const worker = await world.startWorker({ env });
-  return () => {
+  const silence = (): void => {
     const count = proxy.silence(select);
     if (count === 0) throw new Error(`${worker.name} has no connection for: ${what}.`);
     // Attempts whose lease is lost with the connection run again elsewhere.
     world.faults.record("half-open", `${worker.name}: ${what}, ${count} connections`, world.slots);
   };
+  return { pid: worker.process.pid ?? 0, losesLease, silence };
 }

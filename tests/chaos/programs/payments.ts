@@ -1,6 +1,6 @@
 /**
  * A payment service that misbehaves, as a program: it writes down every charge before it says anything, and then, at the
- * first request of a key, does what the request asks it to get wrong.
+ * first request of a key, does what the request asks it to get wrong. What it declines, it declines every time.
  *
  * POST /keyed/charges honours the header Idempotency-Key, POST /unkeyed/charges charges on every request;
  * GET /charges/<key> tells what was charged under a key.
@@ -37,7 +37,7 @@ function charge(key: string, isKeyed: boolean): string {
 }
 
 function pay(response: ServerResponse, key: string, isKeyed: boolean, first: Misbehaviour, slowMs: number): void {
-  const wrong = asked.has(key) ? "none" : first;
+  const wrong = asked.has(key) && first !== "declined" ? "none" : first;
   asked.add(key);
   if (wrong === "busy" || wrong === "declined") {
     write({ event: "refused", key });

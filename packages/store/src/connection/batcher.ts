@@ -5,7 +5,7 @@
  * Purpose: one round trip and one commit for many attempts without adding latency to a lone one.
  * Boundary: knows nothing of SQL; a flush function is handed in.
  *
- * 1. At most `parallel` flushes at a time, each of at most `maxItems` items and `maxBytes` bytes.
+ * 1. One flush at a time, of at most `maxItems` items and `maxBytes` bytes.
  * 2. A data error (SQLSTATE 22xxx, 23xxx, BT003) splits the flush until the one bad item stands alone; the
  *    others go through.
  * 3. A transient error (40001, 40P01, 08xxx, 57P0x) retries the flush whole under the same flush id,
@@ -15,7 +15,6 @@ import { BatonError } from "@baton/core";
 import { classifyDatabaseError } from "./database-error.ts";
 
 export interface BatcherOptions<Item, Answer> {
-  readonly parallel: number;
   readonly maxItems: number;
   readonly maxBytes: number;
   readonly sizeOf: (item: Item) => number;
@@ -42,7 +41,7 @@ interface Waiting<Item, Answer> {
 
 export function createBatcher<Item, Answer>(options: BatcherOptions<Item, Answer>): Batcher<Item, Answer> {
   let queue: Waiting<Item, Answer>[] = [];
-  let inFlight = 0;
+  let isFlushing = false;
   let idleWaiters: (() => void)[] = [];
 
   const take = (): Waiting<Item, Answer>[] => {
@@ -76,26 +75,26 @@ export function createBatcher<Item, Answer>(options: BatcherOptions<Item, Answer
   };
 
   const pump = (): void => {
-    while (queue.length > 0 && inFlight < options.parallel) {
-      inFlight += 1;
+    if (isFlushing) return;
+    if (queue.length > 0) {
+      isFlushing = true;
       void run(take()).finally(() => {
-        inFlight -= 1;
+        isFlushing = false;
         pump();
       });
+      return;
     }
-    if (queue.length === 0 && inFlight === 0) {
-      const waiters = idleWaiters;
-      idleWaiters = [];
-      for (const wake of waiters) wake();
-    }
+    const waiters = idleWaiters;
+    idleWaiters = [];
+    for (const wake of waiters) wake();
   };
 
   return {
     add: (item) =>
       new Promise<Answer>((resolve, reject) => {
         queue.push({ item, bytes: options.sizeOf(item), resolve, reject });
-        // Items added in one turn of the event loop travel together.
-        queueMicrotask(pump);
+        // Items added in one turn of the event loop travel together: what one answer sets going comes here by promises.
+        if (queue.length === 1) setImmediate(pump);
       }),
     idle: () =>
       new Promise<void>((resolve) => {

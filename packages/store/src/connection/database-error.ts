@@ -34,7 +34,8 @@ export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
       return "transient";
     if (networkCodes.has(code)) return "transient";
     // The verbs were installed anew between a statement's planning and its end; it finds the new ones when it is repeated.
-    if (code === "XX000" && error.message.startsWith("cache lookup failed")) return "transient";
+    if (code === "XX000" && /^(cache lookup failed|could not open relation with OID)/.test(error.message))
+      return "transient";
   }
   if (error instanceof AggregateError && error.errors.some((each) => classifyDatabaseError(each) === "transient"))
     return "transient";

@@ -32,7 +32,7 @@ interface Sized<Item> {
   readonly json: string;
 }
 
-const limits = { parallel: 1, maxItems: 200, maxBytes: 4_194_304 };
+const limits = { maxItems: 200, maxBytes: 4_194_304 };
 
 export function createEffects({ connections, newId, patienceMs }: EffectsOptions): Effects {
   const [starting, finishing] = [connections.lane(), connections.lane()];

@@ -85,7 +85,6 @@ export function createAttempts(given: AttemptsOptions): Attempts {
   const claiming: AttemptParts = { ...common, lane: given.connections.lane() };
   const settling: AttemptParts = { ...common, lane: given.connections.lane() };
   const claims: Batcher<WakeUp, ClaimedStep | undefined> = createBatcher({
-    parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
     sizeOf: () => 120,
@@ -94,7 +93,6 @@ export function createAttempts(given: AttemptsOptions): Attempts {
     flush: (items, flushId) => flushClaims(claiming, items, flushId),
   });
   const settles: Batcher<PreparedSettlement, SettleAnswer> = createBatcher({
-    parallel: 1,
     maxItems: 200,
     maxBytes: maxBatchBytes,
     sizeOf: ({ json, effects }) => effects.reduce((sum, effect) => sum + effect.length, json.length),

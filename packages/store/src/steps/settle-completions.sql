@@ -30,12 +30,12 @@ begin
            count(*) over (partition by o.n, o.t) as ended, sum(o.cont::int) over (partition by o.n, o.t, s.pool) as freed
     from told o
     cross join lateral (
-      select f.position, f.pool, f.state, f.attempt_no, f.session_id, f.kind, f.parent_step_id
+      select f.position, f.pool, f.state, f.attempt_no, f.kind, f.parent_step_id
       from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s
     cross join lateral (
       select f.trace_no, f.concurrency, f.running_count, f.dispatched_count, f.settled_seq, f.intent, f.failed_count, f.evaluates
       from baton.task_execution f where f.tenant_id = o.n and f.task_id = o.t offset 0) t
-    where s.state = 'running' and s.attempt_no = o.a and s.session_id = p_session and s.kind = 'user' and s.parent_step_id is null
+    where s.state = 'running' and s.attempt_no = o.a and s.kind = 'user' and s.parent_step_id is null
       and t.intent = 'none' and t.failed_count = 0 and not t.evaluates
   ),
   completed as (

@@ -57,7 +57,7 @@ begin
   select array_agg(row(
     o.n, o.t, o.s, o.a, o.outcome, o.output, o.blob, coalesce(o.bytes, 0), o.preview, coalesce(o.dead, '{}'), o.error, o.delay, o.reason,
     o.adds, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,
-    case when s.state = 'running' and s.attempt_no = o.a and s.session_id = p_session then 'settled'
+    case when s.state = 'running' and s.attempt_no = o.a then 'settled'
          when s.settle_flush_id = p_flush then 'already-settled'
          else 'lease-lost' end,
     s.kind, s.pool, s.parent_step_id, baton_v1.bucket(s.kind, s.state, s.dispatched_at is not null, s.backing_off, s.on_exhausted),

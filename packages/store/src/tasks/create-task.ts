@@ -39,7 +39,6 @@ export function createCreations({ connections, newId, room, onWakeUps }: Creatio
     let batcher = tenants.get(tenantId);
     if (batcher === undefined) {
       const made = createBatcher<Creation, undefined>({
-        parallel: 1,
         maxItems: 50,
         maxBytes: 4_194_304,
         sizeOf: ({ json }) => json.length,
