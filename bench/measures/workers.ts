@@ -1,5 +1,5 @@
 /**
- * `workers-2/1`: what a second worker adds, with the slots that are shipped and steps of 50 ms.
+ * `workers-2/1`: what a second worker adds, with 50 slots each and steps of 50 ms.
  *
  * 1. One and two workers alternate, each time on a new database; the ratio is that of the medians.
  * 2. The ratio without a load's name is the smaller one of chains and `wide`.
@@ -49,7 +49,7 @@ async function ratesOf(bench: Bench, backend: Backend, count: number): Promise<R
   const { tasks, steps, width } = bench.smoke
     ? { tasks: 6, steps: 2, width: 10 }
     : { tasks: 300, steps: 10, width: 1_500 };
-  return await withSystem(bench, { backend, workers: count }, async (system) => {
+  return await withSystem(bench, { backend, workers: count, env: { BATON_CONCURRENCY: "50" } }, async (system) => {
     await warmUp(bench, system);
     const chains = { bodies: [chainBody(steps, stepMs)], tasks, steps: tasks * steps };
     const chain = await runBodies(bench, system, chains);
