@@ -45,12 +45,13 @@ export async function describeEnvironment(servers: Servers, { peers }: BenchArgu
     fsync,
     synchronous_commit,
     versions: {
+      // First: one of their packages has the name of our server.
+      ...(peers ? peerVersions() : {}),
       baton: versionOf("git", /(\w+)/, ["-C", import.meta.dirname, "rev-parse", "--short", "HEAD"]),
       node: process.versions.node,
       postgres: server_version,
       ...redis,
       bullmq: bullmqVersion(),
-      ...(peers ? peerVersions() : {}),
     },
     settings: { postgres, redis: redisSettings, baton: "as shipped, but for what README.md names per measure" },
     cpu: `${availableParallelism()} × ${processor?.model.trim()}`,
