@@ -20,7 +20,7 @@ import { createOfflineModel, offlineEntry } from "./offline/model.ts";
 import type { CallTarget } from "./providers/call.ts";
 import { failureError, readFailure } from "./providers/failure.ts";
 import { once } from "./providers/once.ts";
-import { anthropicWire, openAiWire } from "./providers/text-stream.ts";
+import { anthropicWire, type Fetch, openAiWire } from "./providers/text-stream.ts";
 import { createAnthropicCounter, estimateTokens, type TokenCounter } from "./tokens.ts";
 
 /** Shared by every caller of one account; the composition root wires it. */
@@ -166,24 +166,29 @@ function createProviders(options: ModelsOptions["providers"]): ReadonlyMap<strin
 const byId = (entries: readonly ModelEntry[]): ReadonlyMap<string, ModelEntry> =>
   new Map(entries.map((entry) => [entry.id, entry]));
 
+type Model = ReturnType<CallTarget["model"]>;
+
+/** `load` resolves to what makes a model of the SDK, with the `fetch` of one call where it has its own. */
+function targets(
+  common: Pick<CallTarget, "wire" | "nativeSchema">,
+  load: () => Promise<(model: string, own: { readonly fetch?: Fetch }) => Model>,
+): Provider["target"] {
+  const loaded = once(load);
+  return async (entry) => {
+    const make = await loaded();
+    return { ...common, entry, model: (fetch) => make(entry.id, fetch === undefined ? {} : { fetch }) };
+  };
+}
+
 function anthropicProvider(options: AnthropicOptions): Provider {
   const baseUrl = options.baseUrl?.replace(/\/+$/, "").replace(/\/v1$/, "");
   const settings = { apiKey: options.apiKey, ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }) };
-  const loaded = once(async () => {
-    const { createAnthropic } = await import("@ai-sdk/anthropic");
-    return { createAnthropic, sdk: createAnthropic(settings) };
-  });
   return {
     entries: byId([...anthropicModels, ...(options.models ?? [])]),
-    target: async (entry) => {
-      const { createAnthropic, sdk } = await loaded();
-      return {
-        model: (fetch) => (fetch === undefined ? sdk : createAnthropic({ ...settings, fetch }))(entry.id),
-        wire: anthropicWire,
-        entry,
-        nativeSchema: true,
-      };
-    },
+    target: targets({ wire: anthropicWire, nativeSchema: true }, async () => {
+      const { createAnthropic } = await import("@ai-sdk/anthropic");
+      return (model, own) => createAnthropic({ ...settings, ...own })(model);
+    }),
     counter: createAnthropicCounter({ apiKey: options.apiKey, baseUrl }),
   };
 }
@@ -197,23 +202,14 @@ function openAiCompatibleProvider(options: OpenAiCompatibleOptions): Provider {
     supportsStructuredOutputs: nativeSchema,
     ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
   };
-  const loaded = once(async () => {
-    const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
-    return { createOpenAICompatible, sdk: createOpenAICompatible(settings) };
-  });
   const entries = options.models.map(
     (model): ModelEntry => (typeof model === "string" ? { id: model, contextWindow: 8_192, price: null } : model),
   );
   return {
     entries: byId(entries),
-    target: async (entry) => {
-      const { createOpenAICompatible, sdk } = await loaded();
-      return {
-        model: (fetch) => (fetch === undefined ? sdk : createOpenAICompatible({ ...settings, fetch }))(entry.id),
-        wire: openAiWire,
-        entry,
-        nativeSchema,
-      };
-    },
+    target: targets({ wire: openAiWire, nativeSchema }, async () => {
+      const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
+      return (model, own) => createOpenAICompatible({ ...settings, ...own })(model);
+    }),
   };
 }

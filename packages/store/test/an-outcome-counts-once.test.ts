@@ -32,6 +32,22 @@ const completedWire = (ref: { tenantId: string; taskId: string }, stepId: string
   cont: true,
 });
 
+describe("an attempt that is told in one flush", () => {
+  it("beside one that knows nothing of their task: what continues knows it", async () => {
+    const { store } = bench;
+    const [a, b, c] = [newId(), newId(), newId()];
+    const ref = await createTask(store, [step("a", a), step("b", b), step("c", c, [a])]);
+    const first = await claim(store, ref, a);
+    const second = await claim(store, ref, b);
+    const [answer] = await Promise.all([
+      store.settleAttempt({ ...settlementOf(first, completed(1), true), task: first.task }),
+      store.settleAttempt(settlementOf(second, completed(2))),
+    ]);
+    expect(answer.continuation?.ref.stepId).toBe(c);
+    expect(answer.continuation?.task).toEqual(first.task);
+  });
+});
+
 describe("an attempt that is told twice", () => {
   it("in one call of the verb counts once: counters, tokens, edges, traces and the next step; the first wins", async () => {
     const { store, admin, session } = bench;

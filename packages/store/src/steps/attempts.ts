@@ -185,8 +185,11 @@ async function flushSettlements(
   if (reply === undefined) throw new BatonError("internal", "settle answered nothing.");
   if (reply.wakeUps.length > 0) options.onWakeUps(wakeUpsByPool(reply.wakeUps));
   const statusOf = new Map(reply.answers.map((answer) => [`${answer.s}/${answer.a}`, answer.status]));
-  const taskOf = new Map(outcomes.map(({ settlement }) => [settlement.ref.taskId, settlement.task]));
-  const continued = await completeInputs(options, reply.continued, (taskId) => taskOf.get(taskId));
+  // One outcome of a task may know what another does not.
+  const known = new Map<string, ClaimedTask>();
+  for (const { settlement } of outcomes)
+    if (settlement.task !== undefined) known.set(settlement.ref.taskId, settlement.task);
+  const continued = await completeInputs(options, reply.continued, known);
   return items.map((item) => {
     const { settlement } = item;
     if (told.get(attemptOf(item)) !== item) return { status: "lease-lost" };
@@ -211,7 +214,7 @@ function attemptOf({ settlement }: PreparedSettlement): string {
 async function completeInputs(
   { connections, settingsOf }: AttemptParts,
   wires: readonly WireClaim[],
-  knownTask: (taskId: string) => ClaimedTask | undefined = () => undefined,
+  knownTasks: ReadonlyMap<string, ClaimedTask> = new Map(),
 ): Promise<ClaimedStep[]> {
   return Promise.all(
     wires.map(async (wire) => {
@@ -225,7 +228,7 @@ async function completeInputs(
           return { ...input, output: rows[0]?.output };
         }),
       );
-      return claimFromWire({ ...wire, inputs }, settingsOf, knownTask(wire.t));
+      return claimFromWire({ ...wire, inputs }, settingsOf, knownTasks.get(wire.t));
     }),
   );
 }
