@@ -75,9 +75,12 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    if (program !== undefined && program.process.exitCode !== null)
-      throw new Error(`${program.name} ended with ${program.process.exitCode}:\n${program.output()}`);
+    const hasEnded = program !== undefined && !isRunning(program);
     if (await holds().catch(() => false)) return;
+    if (hasEnded) {
+      const { exitCode, signalCode } = program.process;
+      throw new Error(`${program.name} ended with ${signalCode ?? exitCode}:\n${program.output()}`);
+    }
     if (performance.now() > deadline) throw new Error(`Not within ${patienceMs} ms: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -6,12 +6,15 @@
  *    stays in PostgreSQL, where order can still change.
  * 2. Steps are marked dispatched before the queue is written: when that write fails, time dispatches them again.
  * 3. While there is work, also work that only waits for a backoff, the pump looks every 250 ms.
+ * 4. Without any for ten seconds it looks at PostgreSQL alone: what may stand on the queue then is another process's of
+ *    the last moments, so a window at most comes on top.
  */
 import type { HousekeepingStore, QueuePort, WakeUp } from "@baton/core/ports";
 
 export const smallestWindow = 256;
 const busyPauseMs = 250;
-const idlePauseMs = 1_000;
+/** Below 2 s with the jitter of its loop. */
+const idlePauseMs = 1_600;
 /** Longer than the rounds of the backlog loop, which sees what is ready but not due. */
 const busyAfterWorkMs = 10_000;
 
@@ -46,9 +49,12 @@ export function createPump({ store, queue, pool, slots, monotonic, failPoint, on
   let window = windowOf(slots);
   let room = window;
   let workedAt = Number.NEGATIVE_INFINITY;
+  /** At its start a pump does not know what stands on the queue. */
+  let hasLooked = false;
   const sawWork = () => {
     workedAt = monotonic();
   };
+  const isIdle = () => monotonic() - workedAt >= busyAfterWorkMs;
   return {
     get room() {
       return room;
@@ -63,7 +69,8 @@ export function createPump({ store, queue, pool, slots, monotonic, failPoint, on
     sawWork,
     async round(signal) {
       for (;;) {
-        const { waiting, active } = await queue.depth(pool);
+        const { waiting, active } = hasLooked && isIdle() ? { waiting: 0, active: 0 } : await queue.depth(pool);
+        hasLooked = true;
         room = Math.max(0, window - waiting);
         if (waiting + active > 0) sawWork();
         if (room === 0 || signal.aborted) return busyPauseMs;
@@ -77,7 +84,7 @@ export function createPump({ store, queue, pool, slots, monotonic, failPoint, on
           onDispatched(wakeUps.length);
         }
         // A full answer may have left more behind.
-        if (wakeUps.length < asked) return monotonic() - workedAt < busyAfterWorkMs ? busyPauseMs : idlePauseMs;
+        if (wakeUps.length < asked) return isIdle() ? idlePauseMs : busyPauseMs;
       }
     },
   };

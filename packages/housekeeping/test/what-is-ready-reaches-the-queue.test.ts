@@ -165,13 +165,20 @@ describe("the pump", () => {
 
   test("looks often while there is work and seldom when there is none", async () => {
     let now = 0;
-    const pump = pumpOf({ monotonic: () => now });
+    let asked = 0;
+    const depth = async (pool: string) => {
+      asked += 1;
+      return await queue.depth(pool);
+    };
+    const pump = pumpOf({ monotonic: () => now, queue: { depth, enqueue: queue.enqueue.bind(queue) } });
     const round = async () => await pump.round(new AbortController().signal);
-    expect(await round()).toBe(1_000);
+    expect(await round()).toBe(1_600);
     pump.sawWork();
     expect(await round()).toBe(250);
+    expect(asked).toBe(2);
     now += 60_000;
-    expect(await round()).toBe(1_000);
+    expect(await round()).toBe(1_600);
+    expect(asked, "an idle pump asks PostgreSQL alone").toBe(2);
   });
 
   test("counts down its room as others enqueue, and never below none", () => {

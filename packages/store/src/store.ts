@@ -105,12 +105,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const listener = openListener(options);
   const stopListeners = new Set<(signal: StopSignal) => void>();
   let session: Session | undefined;
+  let slots = 0;
   const room = options.room ?? (() => 1_000_000);
   const patienceMs = options.patienceMs ?? 60_000;
   const attempts = createAttempts({
     connections,
     newId: options.newId,
     sessionId: () => session?.sessionId,
+    slots: () => slots,
     onWakeUps: options.onWakeUps,
     room,
     patienceMs,
@@ -258,6 +260,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         },
       });
       const opened = session;
+      slots = sessionOptions.slots;
       return {
         sessionId: opened.sessionId,
         lost: opened.lost,

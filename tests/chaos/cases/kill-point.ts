@@ -11,7 +11,7 @@ async function dieAtEveryPoint(world: World): Promise<void> {
   const doomed = await Promise.all(
     failPoints.map(async (at) => ({
       at,
-      worker: await world.startWorker({ failPoints: [{ at, signal: "SIGKILL", nth: world.random.between(1, 3) }] }),
+      worker: await world.launchWorker({ failPoints: [{ at, signal: "SIGKILL", nth: world.random.between(1, 3) }] }),
     })),
   );
   await until("every worker has died at its point", async () => {

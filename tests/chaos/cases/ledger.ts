@@ -49,7 +49,7 @@ async function killBetween(world: World, kills: { left: number }): Promise<void>
     const nth = world.random.between(1, 3);
     const failPoints: readonly FailPointPlan[] = [{ at, nth, signal: "SIGKILL" }];
     // It may be gone before anybody has seen it ready.
-    const worker = await world.stack.launchWorker({ env: { CHAOS_FAIL_POINTS: JSON.stringify(failPoints) } });
+    const worker = await world.launchWorker({ failPoints });
     await until(
       `${worker.name} kills itself ${at}`,
       async () => worker.process.signalCode === "SIGKILL",

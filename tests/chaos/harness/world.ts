@@ -76,6 +76,8 @@ export interface World {
   proxyTo(server: "postgres" | "redis"): Promise<TcpProxy>;
   /** Resolves when it is ready. */
   startWorker(options?: WorkerOptions): Promise<Worker>;
+  /** Does not wait until it is ready: where there is work, it may die at its fail-point before. */
+  launchWorker(options?: WorkerOptions): Promise<Worker>;
   /** Workers that have not ended. */
   running(): readonly Worker[];
   /** SIGKILL, recorded; resolves when it is gone. Its slots count as executions that may run again. */
@@ -136,6 +138,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   }
 }
 
+const envOf = ({ failPoints, env }: WorkerOptions): Readonly<Record<string, string>> => ({
+  ...(failPoints !== undefined && { CHAOS_FAIL_POINTS: JSON.stringify(failPoints) }),
+  ...env,
+});
+
 type Parts = Pick<
   World,
   "backend" | "continuation" | "random" | "slack" | "slots" | "stack" | "sink" | "postgres" | "proxyTo" | "close"
@@ -149,10 +156,9 @@ function createWorld(parts: Parts, patienceMs: number): World {
     ...parts,
     faults,
     tasks,
-    async startWorker({ failPoints, env, main }: WorkerOptions = {}) {
-      const points = failPoints === undefined ? {} : { CHAOS_FAIL_POINTS: JSON.stringify(failPoints) };
-      return await stack.startWorker({ ...points, ...env }, main);
-    },
+    startWorker: (options = {}) => stack.startWorker(envOf(options), options.main),
+    launchWorker: (options = {}) =>
+      stack.launchWorker({ env: envOf(options), ...(options.main !== undefined && { main: options.main }) }),
     running: () => stack.workers.filter(isRunning),
     async kill(worker) {
       faults.record("kill", `${worker.name} (pid ${worker.process.pid})`, slots);

@@ -44,7 +44,7 @@ const lease = createLease({
 });
 
 port.on("message", (message: ToBeat) => lease.hear(message));
-setInterval(lease.fence, 200);
+setInterval(lease.fence, Math.min(400, data.leaseMs / 20));
 while (!lease.isLost) {
   const startedAt = monotonicMs();
   await lease.renew();

@@ -96,7 +96,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
   const teller = attemptTeller(sessionId);
   Object.defineProperty(globalThis, teller, { value: () => options.attemptNow?.(), configurable: true });
   thread.postMessage({ grantedAt } satisfies Grant);
-  const alive = setInterval(tellAlive, 500);
+  const alive = setInterval(tellAlive, 1_000);
   alive.unref();
   return {
     sessionId,

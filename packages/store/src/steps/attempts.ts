@@ -6,6 +6,8 @@
  * 1. Outputs up to 64 KB travel inline, larger ones are written to the blob table first; an orphaned
  *    blob of a lost flush is pruned with its task.
  * 2. Wake-ups that a settle leaves are handed to `onWakeUps` after the commit.
+ * 3. One flush of settlements takes half of the slots at most, so that the other half performs meanwhile: else all of
+ *    them end up in step, and the worker and PostgreSQL wait for each other.
  */
 import { BatonError } from "@baton/core";
 import type { ClaimedStep, ClaimedTask, SettleAnswer, Settlement, WakeUp } from "@baton/core/ports";
@@ -24,6 +26,9 @@ import {
 export const maxInlineBytes = 65_536;
 export const maxOutputBytes = 33_554_432;
 const maxBatchBytes = 4_194_304;
+const maxSettlements = 200;
+/** So few are not worth a flush less: setting the statement up costs as much as ten of them. */
+const fewSettlements = 50;
 
 export type WakeUpsByPool = ReadonlyMap<string, readonly WakeUp[]>;
 
@@ -37,6 +42,8 @@ export interface AttemptsOptions {
   readonly connections: Connections;
   readonly newId: () => string;
   readonly sessionId: () => string | undefined;
+  /** Of the session. */
+  readonly slots: () => number;
   readonly onWakeUps: (wakeUps: WakeUpsByPool) => void;
   /** Wake-ups the queue may still take, as the pump last saw it. */
   readonly room: () => number;
@@ -93,7 +100,9 @@ export function createAttempts(given: AttemptsOptions): Attempts {
     flush: (items, flushId) => flushClaims(claiming, items, flushId),
   });
   const settles: Batcher<PreparedSettlement, SettleAnswer> = createBatcher({
-    maxItems: 200,
+    get maxItems() {
+      return Math.min(maxSettlements, Math.max(fewSettlements, Math.ceil(given.slots() / 2)));
+    },
     maxBytes: maxBatchBytes,
     sizeOf: ({ json, effects }) => effects.reduce((sum, effect) => sum + effect.length, json.length),
     newFlushId: given.newId,

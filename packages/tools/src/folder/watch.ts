@@ -35,7 +35,7 @@ export async function watchToolsFolder(
   const folder = new FolderState(path);
   await folder.refresh();
   onChange(folder.change());
-  const loop = poll(folder, onChange, options.intervalMs ?? 300, stop.signal);
+  const loop = poll(folder, onChange, options.intervalMs ?? 1_000, stop.signal);
   return {
     close: async () => {
       stop.abort();
