@@ -557,7 +557,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 1e9091cafe2128ebeee61a7b4db21a569eab093e75a5beb02761a84fd8836bf1
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
---   returns jsonb; plpgsql volatile; body sha256 379aba48ee58690e4f45f0288286f9822b57a2395aafb7ff2f77909ef581aefe
+--   returns jsonb; plpgsql volatile; body sha256 c3e652a408db611c4e17e6c30220a276c1b057145a8a2e785cb5266e40c62955
 -- function baton_v1.create_tasks(p_tasks jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 031e4d70e4e456e30b4ea3cca469b9fafc41802a7abd829f2774325c3627da34
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)

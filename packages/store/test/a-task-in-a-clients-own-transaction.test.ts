@@ -215,14 +215,23 @@ describe("an idempotency key", () => {
 
   it("used by two transactions at once makes one task", async () => {
     const second = await loginAs("tx_shop");
-    await shop.query("begin");
-    await second.query("begin");
-    const first = await client.createTask({ goal: "g" }, { tx: shop, idempotencyKey: "k" });
-    const waiting = client.createTask({ goal: "g" }, { tx: second, idempotencyKey: "k" });
-    await shop.query("commit");
-    expect((await waiting).id).toBe(first.id);
-    await second.query("commit");
-    await second.end();
+    try {
+      await shop.query("begin");
+      await second.query("begin");
+      const first = await client.createTask({ goal: "g" }, { tx: shop, idempotencyKey: "k" });
+      const [{ pid }] = (await second.query("select pg_backend_pid() as pid")).rows;
+      const waiting = client.createTask({ goal: "g" }, { tx: second, idempotencyKey: "k" });
+      // What it reads of the first task it must not have read before that was committed.
+      const isWaiting = "select wait_event_type = 'Lock' as yes from pg_stat_activity where pid = $1";
+      await expect
+        .poll(async () => (await bench.admin.query(isWaiting, [pid])).rows[0]?.yes, { timeout: 20_000 })
+        .toBe(true);
+      await shop.query("commit");
+      expect((await waiting).id).toBe(first.id);
+      await second.query("commit");
+    } finally {
+      await second.end();
+    }
     expect((await ordersAndTasks()).tasks).toBe(1);
   });
 });

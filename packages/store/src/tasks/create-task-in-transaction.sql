@@ -22,28 +22,42 @@ returns jsonb language plpgsql
 as $$
 declare
   v_route constant text := 'createTask in a transaction';
+  v_name constant text := p_request->>'idempotencyKey';
   v_task uuid := (p_request->>'taskId')::uuid;
-  v_first_hash text;
+  v_held record;
+  v_is_first boolean := true;
 begin
   if p_request ? 'idempotencyKey' then
-    insert into baton.idempotency_key as k (tenant_id, route, key, body_hash, task_id, created_at)
-    values (p_tenant, v_route, p_request->>'idempotencyKey', p_request->>'bodyHash', v_task, baton.clock())
-    on conflict (tenant_id, route, key) do update
-      set body_hash = excluded.body_hash, task_id = excluded.task_id, created_at = excluded.created_at
-      where k.created_at < baton.clock() - interval '24 hours'
+    -- Whoever holds the row is waited for, and what it did is looked at by statements that begin afterwards: one that
+    -- began before does not see its task.
+    loop
+      insert into baton.idempotency_key (tenant_id, route, key, body_hash, task_id, created_at)
+      values (p_tenant, v_route, v_name, p_request->>'bodyHash', v_task, baton.clock())
+      on conflict (tenant_id, route, key) do nothing;
+      v_is_first := found;
+      exit when found;
+      select body_hash, task_id, created_at from baton.idempotency_key
+      where tenant_id = p_tenant and route = v_route and key = v_name
+      for update into v_held;
+      -- Else it was deleted between the two.
+      exit when found;
+    end loop;
+    if not v_is_first then
+      v_is_first := v_held.created_at < baton.clock() - interval '24 hours'
         -- Pruned: nobody can be told about it any more.
-        or not exists (select from baton.task_execution t where t.tenant_id = k.tenant_id and t.task_id = k.task_id);
-    if not found then
-      select body_hash, task_id from baton.idempotency_key
-      where tenant_id = p_tenant and route = v_route and key = p_request->>'idempotencyKey'
-      into v_first_hash, v_task;
-      if v_first_hash is distinct from p_request->>'bodyHash' then
+        or not exists (select from baton.task_execution t where t.tenant_id = p_tenant and t.task_id = v_held.task_id);
+      if v_is_first then
+        update baton.idempotency_key set body_hash = p_request->>'bodyHash', task_id = v_task, created_at = baton.clock()
+        where tenant_id = p_tenant and route = v_route and key = v_name;
+      elsif v_held.body_hash is distinct from p_request->>'bodyHash' then
         return jsonb_build_object('refused', 'idempotency-key-reused');
+      else
+        v_task := v_held.task_id;
       end if;
     end if;
   end if;
 
-  if v_first_hash is null then
+  if v_is_first then
     perform baton_v1.create_task(
       p_request - array['defaults', 'idempotencyKey', 'bodyHash', 'idempotency', 'originTaskId'] || jsonb_build_object(
         'tenantId', p_tenant, 'createdBy', p_key, 'traces', '[]'::jsonb,
