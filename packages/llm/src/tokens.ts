@@ -8,6 +8,7 @@
  * the side that keeps a prompt inside its window.
  */
 import type { ModelMessage } from "@baton/core/ports";
+import { anthropicMessages, splitMessages } from "./providers/messages.ts";
 import { once } from "./providers/once.ts";
 
 const unspaced =
@@ -19,19 +20,12 @@ export function estimateTextTokens(text: string): number {
 }
 
 export function estimateTokens(messages: readonly ModelMessage[]): number {
-  return messages.reduce((sum, message) => sum + 4 + estimateTextTokens(message.content), 3);
+  return messages.reduce((sum, message) => sum + 4 + estimateTextTokens(message.content) + callTokens(message), 3);
 }
 
-/** The prompt as vendors want it: one instruction text, and the conversation without system messages. */
-export function splitMessages(messages: readonly ModelMessage[]): {
-  readonly instructions: string | undefined;
-  readonly conversation: readonly { readonly role: "user" | "assistant"; readonly content: string }[];
-} {
-  const system = messages.filter((message) => message.role === "system").map((message) => message.content);
-  const conversation = messages.flatMap((message) =>
-    message.role === "system" ? [] : [{ role: message.role, content: message.content }],
-  );
-  return { instructions: system.length === 0 ? undefined : system.join("\n\n"), conversation };
+function callTokens(message: ModelMessage): number {
+  const calls = message.role === "assistant" ? (message.toolCalls ?? []) : [];
+  return calls.reduce((sum, { tool, input }) => sum + 4 + estimateTextTokens(`${tool}${JSON.stringify(input)}`), 0);
 }
 
 export interface TokenCounter {
@@ -56,7 +50,7 @@ export function createAnthropicCounter(options: { apiKey: string; baseUrl: strin
       const answer = await api.countTokens(
         {
           model,
-          messages: conversation.map((message) => ({ ...message })),
+          messages: anthropicMessages(conversation),
           ...(instructions === undefined ? {} : { system: instructions }),
         },
         { signal },

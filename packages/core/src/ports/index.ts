@@ -8,6 +8,8 @@ export type {
   ModelPort,
   ModelReply,
   ModelRequest,
+  ModelTool,
+  ModelToolCall,
   ModelUsage,
   TokenCount,
   ToolSummary,

@@ -10,10 +10,29 @@
  */
 import type { ModelRef } from "../plan/spec.ts";
 
-export interface ModelMessage {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: string;
+/** A call that the model asks for. Nothing in it is checked: neither that such a tool exists, nor the arguments. */
+export interface ModelToolCall {
+  /** The provider's; what answers the call names it. */
+  readonly id: string;
+  readonly tool: string;
+  /** JSON; a text when the model wrote something that is none. */
+  readonly input: unknown;
 }
+
+export type ModelMessage =
+  | { readonly role: "system" | "user"; readonly content: string }
+  | { readonly role: "assistant"; readonly content: string; readonly toolCalls?: readonly ModelToolCall[] }
+  /** What became of one call of the assistant's message before it; each of its calls has one. */
+  | {
+      readonly role: "tool";
+      readonly callId: string;
+      readonly tool: string;
+      readonly content: string;
+      readonly isError: boolean;
+    };
+
+/** A tool as a model is told of it. */
+export type ModelTool = Pick<ToolSummary, "name" | "description" | "inputSchema">;
 
 /** A tool as a planner sees it. `inputSchema` is JSON Schema 2020-12. */
 export interface ToolSummary {
@@ -79,6 +98,10 @@ export interface ModelRequest {
   /** JSON Schema of the wanted object; absent = free text. */
   readonly outputSchema?: Readonly<Record<string, unknown>>;
   readonly maxOutputTokens?: number;
+  /** What the model may ask for; nothing is called by the adapter. Not together with `outputSchema`. */
+  readonly tools?: readonly ModelTool[];
+  /** Default `auto`; `none` tells of the tools, for a history that used them, and allows no call. */
+  readonly toolChoice?: "auto" | "none";
   readonly signal: AbortSignal;
   /** Receives text as it arrives; when given, the adapter streams. */
   readonly onDelta?: (text: string) => void;
@@ -96,7 +119,9 @@ export interface ModelReply {
   readonly text: string;
   /** The parsed object when `outputSchema` was given; not yet validated. */
   readonly object?: unknown;
-  readonly finishReason: "stop" | "length" | "refusal";
+  readonly finishReason: "stop" | "length" | "refusal" | "tool-calls";
+  /** At least one exactly when the finish reason is `tool-calls`. */
+  readonly toolCalls?: readonly ModelToolCall[];
   readonly usage: ModelUsage;
   /** US dollars by the price table; null when the model has no price. */
   readonly costUsd: number | null;

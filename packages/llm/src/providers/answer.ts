@@ -1,13 +1,13 @@
 /**
  * From what a provider sent to a ModelReply, or to the error that an incomplete one is.
  *
- * 1. Only the finish reasons stop and length make a reply. A refusal is `model-refused`, everything
- *    else, an empty text included, is `output-cut`.
+ * 1. Only the finish reasons stop, length and tool-calls make a reply. A refusal is `model-refused`, everything
+ *    else, an answer of nothing and one cut off in a call included, is `output-cut`.
  * 2. Every such error carries `details.usage` and `details.costUsd`: what was spent is accounted.
  */
 import { BatonError } from "@baton/core";
 import type { ErrorCode } from "@baton/core";
-import type { ModelReply, ModelRequest, ModelUsage } from "@baton/core/ports";
+import type { ModelReply, ModelRequest, ModelToolCall, ModelUsage } from "@baton/core/ports";
 import { type ModelEntry, costUsd } from "../catalogue/entry.ts";
 import { estimateTextTokens, estimateTokens } from "../tokens.ts";
 
@@ -19,6 +19,7 @@ export interface SdkUsage {
 
 export interface Answer {
   readonly text: string;
+  readonly toolCalls: readonly ModelToolCall[];
   readonly finishReason: string;
   readonly rawFinishReason: string | undefined;
   readonly usage: SdkUsage | undefined;
@@ -41,7 +42,9 @@ export function accountOf(request: ModelRequest, entry: ModelEntry, text: string
 }
 
 export function replyOf(request: ModelRequest, entry: ModelEntry, answer: Answer, durationMs: number): ModelReply {
-  const account = accountOf(request, entry, answer.text, answer.usage);
+  const { toolCalls } = answer;
+  const written = toolCalls.length === 0 ? answer.text : `${answer.text}${JSON.stringify(toolCalls)}`;
+  const account = accountOf(request, entry, written, answer.usage);
   const refuse = (code: ErrorCode, message: string, cause?: unknown): BatonError =>
     new BatonError(code, `${request.model.provider}/${request.model.model}: ${message}`, {
       details: {
@@ -54,15 +57,17 @@ export function replyOf(request: ModelRequest, entry: ModelEntry, answer: Answer
 
   if (answer.finishReason === "content-filter")
     throw refuse("model-refused", "the model refused to answer. Rephrase the prompt.");
-  if (answer.finishReason !== "stop" && answer.finishReason !== "length") {
+  if (toolCalls.length > 0 && answer.finishReason === "length")
+    throw refuse("output-cut", "the answer was cut off while it asked for a tool. Raise max_output_tokens.");
+  const finishReason = finishOf(answer);
+  if (finishReason === undefined) {
     throw refuse(
       "output-cut",
       `the answer ended without a usable finish reason (${answer.rawFinishReason ?? "none"}).`,
     );
   }
-  if (answer.text.trim() === "")
+  if (answer.text.trim() === "" && toolCalls.length === 0)
     throw refuse("output-cut", "the answer is empty. Raise max_output_tokens if it is small.");
-  const finishReason = answer.finishReason;
   const common = {
     text: answer.text,
     finishReason,
@@ -71,6 +76,7 @@ export function replyOf(request: ModelRequest, entry: ModelEntry, answer: Answer
     model: request.model,
     offline: false,
     durationMs,
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
   } as const;
   if (request.outputSchema === undefined) return common;
   try {
@@ -80,6 +86,13 @@ export function replyOf(request: ModelRequest, entry: ModelEntry, answer: Answer
       throw refuse("output-cut", "the object was cut off. Raise max_output_tokens.", cause);
     throw refuse("output-invalid", `the answer is not JSON: ${(cause as Error).message}`, cause);
   }
+}
+
+/** Undefined when the answer is not whole. Some servers say "stop" and ask for tools all the same. */
+function finishOf({ finishReason, toolCalls }: Answer): ModelReply["finishReason"] | undefined {
+  if (finishReason === "length") return "length";
+  if (finishReason !== "stop" && finishReason !== "tool-calls") return undefined;
+  return toolCalls.length > 0 ? "tool-calls" : "stop";
 }
 
 /** JSON, or JSON as the only content of one code fence: models without native structured output add fences. */

@@ -8,15 +8,17 @@
  * 4. The connection belongs to the call: however it ends, its socket is released or closed at once.
  * 5. A text that streams is read at the provider's `fetch`: `streamText` puts some 14 streams around each answer, 220 kB for
  *    as long as it is open. Objects, which may come as calls of a tool, go through it.
+ * 6. No tool is ever called here: what the model asks for comes back as it was asked.
  */
 import { BatonError } from "@baton/core";
-import type { ModelReply, ModelRequest } from "@baton/core/ports";
-import type { JSONSchema7, LanguageModel } from "ai";
-import { generateText, InvalidResponseDataError, NoOutputGeneratedError, streamText } from "ai";
+import type { ModelReply, ModelRequest, ModelTool } from "@baton/core/ports";
+import type { JSONSchema7, LanguageModel, ToolSet } from "ai";
+import { generateText, InvalidResponseDataError, jsonSchema, NoOutputGeneratedError, streamText } from "ai";
 import type { ModelEntry } from "../catalogue/entry.ts";
-import { splitMessages } from "../tokens.ts";
 import { type Answer, accountOf, replyOf } from "./answer.ts";
 import { failureError, readFailure } from "./failure.ts";
+import { sdkMessages, splitMessages } from "./messages.ts";
+import { type ToolNames, toolNames } from "./tool-names.ts";
 import { type Fetch, streamingFetch, type Wire } from "./text-stream.ts";
 
 export interface CallTarget {
@@ -40,7 +42,8 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
   if (request.signal.aborted) stop();
   const seen = { text: "", begun: false, opened: false };
   try {
-    const settings = settingsOf(target, request, signal);
+    const names = toolNames((request.tools ?? []).map(({ name }) => name));
+    const settings = settingsOf(target, request, names, signal);
     const mayBeLong = (request.maxOutputTokens ?? Number.POSITIVE_INFINITY) > longestUnstreamed;
     const streams = request.onDelta !== undefined || mayBeLong;
     const hear = (text: string): void => {
@@ -54,7 +57,7 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
     const isText = request.outputSchema === undefined;
     const ownFetch = streams && isText ? streamingFetch(target.wire, { onOpen: open, onText: hear }) : undefined;
     const asked = { ...settings, model: target.model(ownFetch) };
-    const answer = streams && !isText ? await streamed(asked, hear) : await whole(asked);
+    const answer = streams && !isText ? await streamed(asked, hear) : await whole(asked, names);
     return replyOf(request, target.entry, answer, now() - startedAt);
   } catch (error) {
     if (request.signal.aborted) throw request.signal.reason;
@@ -74,7 +77,7 @@ export async function callModel(target: CallTarget, request: ModelRequest, now: 
   }
 }
 
-function settingsOf(target: CallTarget, request: ModelRequest, abortSignal: AbortSignal) {
+function settingsOf(target: CallTarget, request: ModelRequest, names: ToolNames, abortSignal: AbortSignal) {
   const { instructions, conversation } = splitMessages(request.messages);
   const schema = request.outputSchema;
   const told = [instructions, target.nativeSchema || schema === undefined ? undefined : schemaInstruction(schema)];
@@ -82,11 +85,22 @@ function settingsOf(target: CallTarget, request: ModelRequest, abortSignal: Abor
   return {
     maxRetries: 0,
     abortSignal,
-    messages: conversation.map((message) => ({ ...message })),
+    messages: sdkMessages(conversation, names),
     ...(system === "" ? {} : { instructions: system }),
     ...(request.maxOutputTokens === undefined ? {} : { maxOutputTokens: request.maxOutputTokens }),
     ...(schema === undefined ? {} : { output: unparsedObject(schema) }),
+    ...(request.tools === undefined || request.tools.length === 0 ? {} : toolsOf(request.tools, names)),
+    ...(request.toolChoice === undefined ? {} : { toolChoice: request.toolChoice }),
   };
+}
+
+/** Without what would run them. */
+function toolsOf(tools: readonly ModelTool[], names: ToolNames): { readonly tools: ToolSet } {
+  const told = tools.map(({ name, description, inputSchema }) => [
+    names.toWire(name),
+    { description, inputSchema: jsonSchema(inputSchema as JSONSchema7) },
+  ]);
+  return { tools: Object.fromEntries(told) as ToolSet };
 }
 
 /** Asks for the schema on the wire and leaves the text as it came: `answer.ts` reads it, so that a bad one keeps its account. */
@@ -105,10 +119,15 @@ const schemaInstruction = (schema: unknown): string =>
 
 type Settings = ReturnType<typeof settingsOf> & { readonly model: LanguageModel };
 
-async function whole(settings: Settings): Promise<Answer> {
+async function whole(settings: Settings, names: ToolNames): Promise<Answer> {
   const result = await generateText(settings);
   return {
     text: result.text,
+    toolCalls: result.toolCalls.map(({ toolCallId, toolName, input }) => ({
+      id: toolCallId,
+      tool: names.fromWire(toolName),
+      input,
+    })),
     finishReason: result.finishReason,
     rawFinishReason: result.rawFinishReason,
     usage: result.usage,
@@ -130,5 +149,5 @@ async function streamed(settings: Settings, hear: (text: string) => void): Promi
       ended = { finishReason: part.finishReason, rawFinishReason: part.rawFinishReason, usage: part.totalUsage };
     }
   }
-  return { text, ...(ended ?? { finishReason: "other", rawFinishReason: undefined, usage: undefined }) };
+  return { text, toolCalls: [], ...(ended ?? { finishReason: "other", rawFinishReason: undefined, usage: undefined }) };
 }

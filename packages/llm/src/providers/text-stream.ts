@@ -1,10 +1,10 @@
 /**
- * A text answer read as it is written, without the AI SDK's streams.
+ * An answer read as it is written, without the AI SDK's streams.
  *
  * Purpose: the SDK reads every stream through eight web streams, 75 kB for each answer that is open, and thousands are.
  * Here the provider builds the request and reads the answer as if nothing were streamed; in between, at its `fetch`,
- * the answer is asked for as a stream, handed on as it comes, and put together again. Boundary: answers that are text.
- * Objects, which may come as calls of a tool, go through the SDK's own streams.
+ * the answer is asked for as a stream, handed on as it comes, and put together again. Boundary: answers of text and of
+ * calls that the model asks for. Objects, which are calls of a tool to some providers, go through the SDK's own streams.
  *
  * 1. What is no stream with a 200 is the provider's to read.
  * 2. An error inside the stream rejects with what the server sent as `data`, as the SDK's errors carry it.
@@ -38,9 +38,14 @@ export const anthropicWire: Wire = {
   asks: '"stream":true',
   open() {
     let message: Fields = {};
+    const calls = new Map<unknown, { readonly block: Fields; json: string }>();
     return {
       add(event) {
         const delta = fieldsOf(event["delta"]);
+        const block = fieldsOf(event["content_block"]);
+        if (block["type"] === "tool_use") calls.set(event["index"], { block, json: "" });
+        const call = calls.get(event["index"]);
+        if (call !== undefined) call.json += textOf(delta["partial_json"]);
         if (event["type"] === "error") throw new ErrorInStream(event);
         if (event["type"] === "message_start") message = fieldsOf(event["message"]);
         if (event["type"] === "message_delta") {
@@ -49,7 +54,13 @@ export const anthropicWire: Wire = {
         }
         return delta["type"] === "text_delta" ? textOf(delta["text"]) : "";
       },
-      answer: (text) => ({ ...message, content: text === "" ? [] : [{ type: "text", text }] }),
+      answer: (text) => ({
+        ...message,
+        content: [
+          ...(text === "" ? [] : [{ type: "text", text }]),
+          ...[...calls.values()].map(({ block, json }) => ({ ...block, input: parsedInput(json) })),
+        ],
+      }),
     };
   },
 };
@@ -61,6 +72,7 @@ export const openAiWire: Wire = {
     let first: Fields | undefined;
     let usage: unknown;
     let finishReason: unknown = null;
+    const calls = new Map<unknown, { id: string; name: string; json: string }>();
     return {
       add(chunk) {
         if (chunk["error"] !== undefined && chunk["error"] !== null) throw new ErrorInStream(chunk);
@@ -68,16 +80,43 @@ export const openAiWire: Wire = {
         usage = chunk["usage"] ?? usage;
         const choice = fieldsOf(Array.isArray(chunk["choices"]) ? chunk["choices"][0] : undefined);
         finishReason = choice["finish_reason"] ?? finishReason;
-        return textOf(fieldsOf(choice["delta"])["content"]);
+        const delta = fieldsOf(choice["delta"]);
+        for (const each of Array.isArray(delta["tool_calls"]) ? delta["tool_calls"] : []) {
+          const { index, id, function: told } = fieldsOf(each);
+          const { name, arguments: json } = fieldsOf(told);
+          const call = calls.get(index) ?? { id: "", name: "", json: "" };
+          // Only the first piece of a call names it.
+          calls.set(index, {
+            id: call.id || textOf(id),
+            name: call.name || textOf(name),
+            json: call.json + textOf(json),
+          });
+        }
+        return textOf(delta["content"]);
       },
       answer(text) {
         const { id, created, model } = first ?? {};
-        const message = { role: "assistant", content: text };
+        const asked = [...calls.values()].map(({ id, name, json }) => ({
+          id,
+          type: "function",
+          function: { name, arguments: json },
+        }));
+        const message = { role: "assistant", content: text, ...(asked.length > 0 && { tool_calls: asked }) };
         return { id, created, model, choices: [{ index: 0, message, finish_reason: finishReason }], usage };
       },
     };
   },
 };
+
+/** What is no JSON stays the text that it is: the caller tells the model. */
+function parsedInput(json: string): unknown {
+  if (json.trim() === "") return {};
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
 
 class ErrorInStream extends Error {
   readonly data: unknown;
