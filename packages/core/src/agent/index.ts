@@ -1,0 +1,4 @@
+export { agentDefinition, agentLimits, agentName } from "./definition.ts";
+export type { AgentDefinition, AgentDefinitionInput, AgentLimits } from "./definition.ts";
+export { agentStops, nextMove } from "./loop.ts";
+export type { AgentMove, AgentStop, AgentTurn, CallResult } from "./loop.ts";
