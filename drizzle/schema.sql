@@ -516,6 +516,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns uuid; sql volatile; body sha256 7c56d55fefb29de0d4feaeb37ec0b422b1fd323f0979e7ccc14e00748fbe51ee
 -- function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
 --   returns jsonb; plpgsql volatile security definer set search_path=pg_catalog, pg_temp, jit=off, enable_seqscan=off, enable_hashjoin=off, enable_mergejoin=off, enable_material=off, plan_cache_mode=force_generic_plan; body sha256 7b5d8f514750b7f859e90a0025ee97fbe6ec845e8ee11884c124e5d19760cb37
+-- function baton_v1.account_calls(p_accounts jsonb, p_now timestamp with time zone)
+--   returns void; plpgsql volatile; body sha256 9d67cc8b70d8fd01d448a7517d4e0b1d9a127f24db43748d43fa13bacdf4e3ff
 -- function baton_v1.acquire(p_key text, p_max integer, p_duration_ms bigint)
 --   returns bigint; plpgsql volatile; body sha256 03285b836636cda322cff69239285465cfd9870e2aeeaec309e53494e371b139
 -- function baton_v1.add_evaluations(p_tasks baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
@@ -625,6 +627,6 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)
 --   returns void; sql volatile; body sha256 69cd9a66dd9b2e72fe472a55ec8f1d83415764eddb3930f80242674309ffd6dd
 -- function baton_v1.write_effect_results(p_results jsonb)
---   returns jsonb; plpgsql volatile; body sha256 a3108825bd988eccdecc51b344b85117ea687510e4f51f8e52e1d804ef7cc779
+--   returns jsonb; plpgsql volatile; body sha256 9a689401f45e6c88712422d0d8b41758082ae8528f02b0fcb805ad04d7d3e241
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)
 --   returns void; sql volatile; body sha256 733fd992cdffa752d69f4e085b5f2bed86ac030129941b259e91f375aed7472f

@@ -1,3 +1,4 @@
+import { agentDefinition } from "@baton/core/agent";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildGraph, topologicalLevels, validatePlan } from "../src/graph/index.ts";
@@ -174,12 +175,15 @@ describe("every problem names its step, its place and the fix", () => {
     expect(problem?.message).toMatch(/2 steps; 1 are allowed/);
   });
 
-  test("a tool nobody has, also inside a map", () => {
+  test("a tool nobody has, also inside a map or of an agent", () => {
     const inner: StepSpec = { id: "m", type: "map", over: [1], step: { type: "tool", tool: "nope" } };
-    const found = problemsOf([tool("a", {}), inner], { knownTools: new Set(["list"]) });
+    const written = { name: "reader", description: "Reads.", instructions: "Read.", tools: ["list", "nope"] };
+    const agent: StepSpec = { id: "g", type: "agent", agent: agentDefinition.parse(written), prompt: "Read." };
+    const found = problemsOf([tool("a", {}), inner, agent], { knownTools: new Set(["list"]) });
     expect(found.map(({ code, pointer }) => [code, pointer])).toEqual([
       ["unknown-tool", "/steps/0/tool"],
       ["unknown-tool", "/steps/1/step/tool"],
+      ["unknown-tool", "/steps/2/agent/tools/1"],
     ]);
     expect(found[0]?.message).toContain("known are: list");
     expect(problemsOf([inner], { knownTools: new Set() })[0]?.message).toContain("none");

@@ -64,6 +64,7 @@ export function attemptOf(type: "plan" | "evaluate" | "reply", parts: AttemptPar
     signal,
     deadlineAt: Date.now() + 60_000,
     readOutput: async ({ blobId, output }) => (blobId === undefined ? output : parts.blobs?.[blobId]),
+    generateApart: () => Promise.reject(new Error("no agent here")),
     generate(purpose, request) {
       calls.push(purpose);
       return parts.models.generate({ ...request, signal });

@@ -156,6 +156,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     },
     startEffect: effects.startEffect,
     finishEffect: effects.finishEffect,
+    journal: effects.journal,
 
     // housekeeping
     dispatchSteps: async ({ pool, room: free, queueWaiting }) => {

@@ -41,6 +41,10 @@ const words: Words = {
   "output-rejected": ({ problems }, step) => `${step}'s output was refused: ${problems.join("; ")}`,
   "model-called": ({ purpose, model, durationMs }) =>
     `${model.provider}/${model.model} for ${purpose} in ${Math.round(durationMs)} ms`,
+  "model-call-lost": ({ model, attemptNo }) =>
+    `A call of ${model.provider}/${model.model} was lost with the worker of attempt ${attemptNo}`,
+  "agent-stopped": ({ reason, turns }, step) => `${step} stopped after ${plural(turns, "turn")}: ${reason}`,
+  "tool-refused": ({ tool, message }) => `${tool} was not called: ${message}`,
   "tool-called": ({ tool, durationMs, replayed }) =>
     `${tool} in ${Math.round(durationMs)} ms${replayed ? " (replayed)" : ""}`,
   "effect-unknown": ({ tool, message }) => `It is not known whether the call of ${tool} took place: ${message}`,

@@ -138,12 +138,14 @@ export class TaskCreation {
 
   #checkModels(plan: PlanSpec): void {
     for (const [index, step] of plan.steps.entries()) {
-      const [inner, pointer] =
-        step.type === "map" ? [step.step, `/plan/steps/${index}/step/model`] : [step, `/plan/steps/${index}/model`];
-      if (inner.type === "llm" && inner.model !== undefined) {
-        const { model } = inner;
-        at(pointer, () => this.#deps.models.resolve(model));
-      }
+      const [inner, place] = step.type === "map" ? [step.step, "/step"] : [step, ""];
+      const [named, field] =
+        inner.type === "agent"
+          ? [inner.agent.model, "/agent/model"]
+          : inner.type === "llm"
+            ? [inner.model, "/model"]
+            : [];
+      if (named !== undefined) at(`/plan/steps/${index}${place}${field}`, () => this.#deps.models.resolve(named));
     }
   }
 

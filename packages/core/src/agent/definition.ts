@@ -7,7 +7,7 @@
  * 2. A version of a definition never changes: a running task keeps the one it began with.
  */
 import { z } from "zod";
-import { modelRef } from "../plan/spec.ts";
+import { modelRef } from "../plan/model-ref.ts";
 
 export const agentName = z
   .string()

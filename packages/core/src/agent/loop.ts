@@ -28,6 +28,8 @@ export interface AgentTurn {
   readonly tokens: number;
   /** Null when the model has no price. */
   readonly costUsd: number | null;
+  /** What is wrong with the answer of a turn that asked for nothing: the agent is told, and thinks again. */
+  readonly feedback?: string;
 }
 
 /** Why an agent ends before it has finished. */
@@ -47,7 +49,7 @@ const repeatingAfter = 3;
 export function nextMove(limits: AgentLimits, turns: readonly AgentTurn[], elapsedMs: number): AgentMove {
   const last = turns.at(-1);
   if (last !== undefined) {
-    if (last.toolCalls.length === 0) return { move: "finish", text: last.text };
+    if (last.toolCalls.length === 0 && last.feedback === undefined) return { move: "finish", text: last.text };
     const places = [...last.toolCalls.keys()].filter((place) => last.results[place] === undefined);
     if (places.length > 0) return { move: "call", places };
   }

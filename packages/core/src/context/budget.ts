@@ -8,7 +8,7 @@
  * 1. A prompt above 80 % of the limit is not sent; the rest is for what the count does not see.
  * 2. The provider is asked for an exact count only from 60 % on.
  */
-import type { ModelRef } from "../plan/spec.ts";
+import type { ModelRef } from "../plan/model-ref.ts";
 import type { ModelMessage, ModelPort } from "../ports/model.ts";
 
 const usableShare = 0.8;

@@ -6,7 +6,7 @@
  * 3. No material, no call.
  */
 import { BatonError } from "../errors/errors.ts";
-import type { ModelRef } from "../plan/spec.ts";
+import type { ModelRef } from "../plan/model-ref.ts";
 import type { Material, ModelMessage, ModelReply, ModelRequest } from "../ports/model.ts";
 import type { Budget } from "./budget.ts";
 import { batchesOf } from "./pieces.ts";

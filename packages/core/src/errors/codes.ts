@@ -57,6 +57,7 @@ export const errorCodes = {
   "worker-crash": { status: 500, exit: 70, title: "The worker died while performing the step" },
   "worker-disabled": { status: 503, exit: 75, title: "The task worker is disabled" },
   "deadline-exceeded": { status: 504, exit: 75, title: "The deadline passed" },
+  "agent-stopped": { status: 422, exit: 65, title: "The agent reached a limit of its own" },
   "token-limit": { status: 422, exit: 65, title: "The task's token limit is reached" },
   "cancelled": { status: 409, exit: 65, title: "Cancelled" },
   "store-unavailable": { status: 503, exit: 75, title: "The database is not available" },

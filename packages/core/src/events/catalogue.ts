@@ -6,6 +6,7 @@
  * 3. The events marked "moves" are enough for `reduce` to rebuild the rows.
  */
 import { z } from "zod";
+import { agentStops } from "../agent/loop.ts";
 import { stepKinds, taskStates } from "../lifecycle/states.ts";
 
 const id = z.string();
@@ -113,6 +114,10 @@ export const catalogue = z.discriminatedUnion("type", [
     costUsd: z.number().nullable(),
     durationMs: z.number(),
   }),
+  /** The process that made a call to a model died with it: what it answered, and cost, is not known. */
+  event("model-call-lost", { callNo: z.number(), model, attemptNo: z.number() }),
+  event("agent-stopped", { reason: z.enum(agentStops), turns: z.number() }),
+  event("tool-refused", { callNo: z.number().optional(), tool: z.string(), code: z.string(), message: z.string() }),
   event("tool-called", { tool: z.string(), effect: z.string(), durationMs: z.number(), replayed: z.boolean() }),
   // A call in doubt: what it is, what is known later, and who said so.
   event("effect-unknown", { ...effectCall, message: z.string() }),

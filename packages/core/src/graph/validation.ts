@@ -83,17 +83,22 @@ function checkJoin(step: StepSpec, index: number, problems: ProblemList): void {
   problems.add("join-too-large", place, message);
 }
 
-function checkTool(step: StepSpec, index: number, known: ReadonlySet<string>, problems: ProblemList): void {
-  const inner = step.type === "map" ? step.step : step;
-  if (inner.type !== "tool" || known.has(inner.tool)) return;
-  const field = step.type === "map" ? ["step", "tool"] : ["tool"];
-  const place = { stepId: step.id, pointer: jsonPointer(["steps", index, ...field]) };
-  const names = [...known].slice(0, 20).join(", ");
-  problems.add(
-    "unknown-tool",
-    place,
-    `Step "${step.id}" uses the tool "${inner.tool}"; known are: ${names || "none"}.`,
-  );
+/** The tools that a step names, with the fields in which it does. */
+function namedTools(
+  step: StepSpec,
+): readonly { readonly tool: string; readonly field: readonly (string | number)[] }[] {
+  if (step.type === "agent") return step.agent.tools.map((tool, at) => ({ tool, field: ["agent", "tools", at] }));
+  if (step.type === "map") return step.step.type === "tool" ? [{ tool: step.step.tool, field: ["step", "tool"] }] : [];
+  return step.type === "tool" ? [{ tool: step.tool, field: ["tool"] }] : [];
+}
+
+function checkTools(step: StepSpec, index: number, known: ReadonlySet<string>, problems: ProblemList): void {
+  for (const { tool, field } of namedTools(step)) {
+    if (known.has(tool)) continue;
+    const place = { stepId: step.id, pointer: jsonPointer(["steps", index, ...field]) };
+    const names = [...known].slice(0, 20).join(", ");
+    problems.add("unknown-tool", place, `Step "${step.id}" uses the tool "${tool}"; known are: ${names || "none"}.`);
+  }
 }
 
 function checkCycles(graph: PlanGraph, reached: Uint8Array, problems: ProblemList): void {
@@ -136,7 +141,7 @@ export function validatePlan(spec: PlanSpec, limits: PlanLimits): readonly PlanP
   const isOrdered = problems.found.length === 0;
   for (const [index, step] of spec.steps.entries()) {
     checkJoin(step, index, problems);
-    if (limits.knownTools !== undefined) checkTool(step, index, limits.knownTools, problems);
+    if (limits.knownTools !== undefined) checkTools(step, index, limits.knownTools, problems);
   }
   const questions = readReferences(spec, { indexOf, existing }, problems);
   if (!isOrdered) return problems.found;

@@ -1,3 +1,5 @@
+export { modelRef } from "./model-ref.ts";
+export type { ModelRef } from "./model-ref.ts";
 export { defaultTimeoutMs, layOutItems, layOutPlan } from "./layout.ts";
 export type { LayoutOptions } from "./layout.ts";
 export { interactivePool, plannedPool } from "./pools.ts";
@@ -8,11 +10,10 @@ export {
   dependency,
   itemStep,
   joinRule,
-  modelRef,
   planSpec,
   retryPolicy,
   stepId,
   stepSpec,
 } from "./spec.ts";
-export type { CelExpression, ItemStep, JoinRule, ModelRef, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
+export type { CelExpression, ItemStep, JoinRule, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
 export { stepToWire } from "./wire.ts";

@@ -11,6 +11,7 @@ import type { ItemStep, PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
 /** Deadlines by step type, in ms. An llm step covers a long reasoning call and its repairs. */
 export const defaultTimeoutMs: Readonly<Record<string, number>> = {
   llm: 30 * 60_000,
+  agent: 6 * 3_600_000,
   tool: 10 * 60_000,
   map: 10 * 60_000,
   checkpoint: 60_000,
@@ -123,6 +124,8 @@ function describe(step: StepSpec | ItemStep): string {
   switch (step.type) {
     case "llm":
       return typeof step.prompt === "string" ? step.prompt.slice(0, 200) : "Reason over earlier outputs";
+    case "agent":
+      return `${step.agent.name}: ${step.agent.description}`.slice(0, 200);
     case "tool":
       return `Call ${step.tool}`;
     case "map":

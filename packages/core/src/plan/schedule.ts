@@ -9,6 +9,7 @@ import type { PlanSpec, RetryPolicySpec, StepSpec } from "./spec.ts";
 /** What a step is expected to take before anything was measured, in ms; it orders, it promises nothing. */
 const expectedMs: Readonly<Record<StepSpec["type"], number>> = {
   llm: 8_000,
+  agent: 120_000,
   tool: 1_000,
   map: 20_000,
   checkpoint: 100,

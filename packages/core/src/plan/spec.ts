@@ -8,6 +8,8 @@
  * 2. A reference or a condition is `{"$cel": "…"}` and nothing else.
  */
 import { z } from "zod";
+import { agentDefinition } from "../agent/definition.ts";
+import { modelRef } from "./model-ref.ts";
 
 /** An expression in CEL, evaluated by the worker just before the step runs. Keeps the value's type. */
 export const celExpression = z.strictObject({ $cel: z.string().min(1).max(4_000) });
@@ -18,12 +20,6 @@ export const stepId = z
   .min(1)
   .max(80)
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, "letters, digits, _ and -, starting with a letter or a digit");
-
-export const modelRef = z.strictObject({
-  provider: z.string().min(1).max(60),
-  model: z.string().min(1).max(120),
-});
-export type ModelRef = z.infer<typeof modelRef>;
 
 /** Exponential backoff with full jitter: attempt n waits random(0, min(cap, base × factor^(n−1))). */
 export const retryPolicy = z.strictObject({
@@ -63,6 +59,11 @@ const llmFields = {
   output_schema: z.record(z.string(), z.unknown()).optional(),
   max_output_tokens: z.int().min(1).max(200_000).optional(),
 };
+const agentFields = {
+  type: z.literal("agent"),
+  agent: agentDefinition,
+  prompt: z.union([z.string().min(1).max(100_000), celExpression], { error: 'a text, or {"$cel": "<expression>"}' }),
+};
 const toolFields = {
   type: z.literal("tool"),
   tool: z.string().min(1).max(120),
@@ -97,6 +98,7 @@ const placed = {
 
 export const stepSpec = z.discriminatedUnion("type", [
   z.strictObject({ ...placed, ...llmFields }),
+  z.strictObject({ ...placed, ...agentFields }),
   z.strictObject({ ...placed, ...toolFields }),
   z.strictObject({ ...placed, ...mapFields }),
   z.strictObject({ ...placed, ...checkpointFields }),

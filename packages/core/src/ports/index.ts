@@ -23,6 +23,7 @@ export { toolEffects } from "./tool.ts";
 export type {
   AttemptCrash,
   AttemptNow,
+  CallAccount,
   ClaimedStep,
   ClaimedTask,
   DispatchRequest,
@@ -31,6 +32,7 @@ export type {
   EffectStart,
   EngineStore,
   HousekeepingStore,
+  JournaledCall,
   NewEdge,
   NewStep,
   NewTrace,

@@ -8,7 +8,7 @@
  * 2. A reply that was cut (no finish reason, broken stream) is an error, never a success.
  * 3. `offline` is true exactly when no language model took part.
  */
-import type { ModelRef } from "../plan/spec.ts";
+import type { ModelRef } from "../plan/model-ref.ts";
 
 /** A call that the model asks for. Nothing in it is checked: neither that such a tool exists, nor the arguments. */
 export interface ModelToolCall {
@@ -76,6 +76,7 @@ export type ModelBrief =
       readonly steps: readonly EvaluatedStep[];
       readonly maxSteps: number;
     }
+  | { readonly kind: "agent"; readonly goal: string; readonly instruction: string }
   | { readonly kind: "reply"; readonly message: string; readonly history: readonly ModelMessage[] };
 
 /** One named piece of text the model works on, e.g. an earlier step's output. */

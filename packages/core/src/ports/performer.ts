@@ -12,7 +12,7 @@
 import type { TaskRef } from "../ids.ts";
 import type { CelExpression } from "../plan/spec.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
-import type { ClaimedStep, EffectResult, NewStep, StepOutput } from "./store.ts";
+import type { CallAccount, ClaimedStep, EffectResult, NewStep, StepOutput } from "./store.ts";
 import type { BatonEvent } from "../events/catalogue.ts";
 
 export interface PerformContext {
@@ -29,6 +29,14 @@ export interface PerformContext {
   readOutput(output: StepOutput): Promise<unknown>;
   /** Calls the model, adds `model-called` and the usage to the attempt; throws `token-limit` when the task has none left. */
   generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
+  /** As `generate`, but its account is the caller's to write, with a record of the call. */
+  generateApart(
+    purpose: string,
+    request: Omit<ModelRequest, "signal">,
+  ): Promise<{
+    readonly reply: ModelReply;
+    readonly account: CallAccount;
+  }>;
   /**
    * Hands over the result of a call that is the attempt's last, to be written together with the outcome. False when
    * the attempt is over already: then the result is the caller's to write.

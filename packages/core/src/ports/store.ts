@@ -12,11 +12,21 @@ import type { StepRef, TaskRef } from "../ids.ts";
 import type { StepKind, StepState } from "../lifecycle/states.ts";
 import type { CelExpression, RetryPolicySpec } from "../plan/spec.ts";
 import type { TaskSettings } from "../task/settings.ts";
-import type { ModelRef } from "../plan/spec.ts";
+import type { ModelRef } from "../plan/model-ref.ts";
 import type { ArtifactDraft, ArtifactRef, ToolEffect } from "./tool.ts";
 import type { WakeUp } from "./queue.ts";
 
-export const stepTypes = ["llm", "tool", "map", "checkpoint", "summarization", "plan", "evaluate", "reply"] as const;
+export const stepTypes = [
+  "llm",
+  "agent",
+  "tool",
+  "map",
+  "checkpoint",
+  "summarization",
+  "plan",
+  "evaluate",
+  "reply",
+] as const;
 export type StepType = (typeof stepTypes)[number];
 
 /** An edge into a new step. The source may be a step of the same batch or one that exists. */
@@ -231,6 +241,25 @@ export interface EffectResult {
   readonly attemptNo: number;
   readonly state: "succeeded" | "refused" | "unknown";
   readonly resultJson: string;
+  /** What is written together with the result, when it is the first: of calls that their attempt outlives. */
+  readonly account?: CallAccount;
+}
+
+export interface CallAccount {
+  readonly traces: readonly NewTrace[];
+  readonly usage?: StepUsage;
+}
+
+/** A call of the step as the ledger has it. */
+export interface JournaledCall {
+  readonly callNo: number;
+  readonly attemptNo: number;
+  readonly tool: string;
+  readonly state: "intent" | "succeeded" | "refused" | "unknown";
+  /** JSON text; undefined while there is no result. */
+  readonly resultJson?: string;
+  /** Unix ms by the database's clock. */
+  readonly createdAt: number;
 }
 
 export type EffectStart =
@@ -272,6 +301,8 @@ export interface EngineStore {
    * result that a held step waits for lets it go on.
    */
   finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
+  /** All calls of the step so far, by their numbers. */
+  journal(ref: StepRef): Promise<readonly JournaledCall[]>;
 }
 
 /** What time does. */

@@ -58,6 +58,7 @@ export const outcomeOfCode = {
   "worker-crash": "retry",
   "worker-disabled": "retry",
   "deadline-exceeded": "retry",
+  "agent-stopped": "fail",
   "token-limit": "fail",
   "cancelled": "aborted",
   "store-unavailable": "retry",

@@ -3,7 +3,8 @@
  * The same names are accepted per process in the configuration; a task's own value wins.
  */
 import { z } from "zod";
-import { modelRef, retryPolicy } from "../plan/spec.ts";
+import { modelRef } from "../plan/model-ref.ts";
+import { retryPolicy } from "../plan/spec.ts";
 
 export const taskSettings = z.strictObject({
   /** Steps of this task that may be under way at once (dispatched or running); absent = no limit of its own. */

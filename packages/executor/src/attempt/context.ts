@@ -19,7 +19,7 @@ import type {
 } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import type { Prepared } from "../pipeline/prepare.ts";
-import { spentBefore } from "./account.ts";
+import { AttemptAccount, spentBefore } from "./account.ts";
 import type { Account } from "./account.ts";
 import type { RunningAttempt } from "./running.ts";
 
@@ -45,6 +45,8 @@ export function taskTopic(taskId: string): string {
 export class AttemptContext implements PerformContext {
   readonly task: PerformContext["task"];
   readonly #parts: ContextParts;
+  /** Of calls whose accounts are written apart. */
+  #tokensApart = 0;
 
   constructor(parts: ContextParts) {
     this.#parts = parts;
@@ -96,12 +98,26 @@ export class AttemptContext implements PerformContext {
     for (const piece of pieces(text)) this.#publish({ kind: "delta", text: piece });
   }
 
-  async generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply> {
+  generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply> {
+    return this.#generate(purpose, request, this.#parts.account);
+  }
+
+  async generateApart(purpose: string, request: Omit<ModelRequest, "signal">) {
+    const account = new AttemptAccount();
+    const reply = await this.#generate(purpose, request, account);
+    this.#tokensApart += account.tokens;
+    const { traces, usage } = account;
+    return { reply, account: { traces, ...(usage !== undefined && { usage }) } };
+  }
+
+  /** What a call that fails has spent goes to the attempt's own account: nobody writes a record of it. */
+  async #generate(purpose: string, request: Omit<ModelRequest, "signal">, to: Account): Promise<ModelReply> {
     const { account, models, limiter, clock, failPoint } = this.#parts;
     const { signal, step } = this;
     const { maxTokens, limiter: own } = step.task.settings;
     signal.throwIfAborted();
-    await refuseOverLimit(maxTokens, step.task.tokensUsed + account.tokens, models, { ...request, signal });
+    const used = step.task.tokensUsed + account.tokens + this.#tokensApart;
+    await refuseOverLimit(maxTokens, used, models, { ...request, signal });
     if (own !== undefined) {
       await limiter.acquire(`task:${step.ref.taskId}`, { max: own.max, durationMs: own.duration }, signal);
     }
@@ -111,7 +127,7 @@ export class AttemptContext implements PerformContext {
       if (spent !== undefined) account.addCall(purpose, spent);
       throw error;
     });
-    account.addCall(purpose, reply);
+    to.addCall(purpose, reply);
     await failPoint("after-model-reply");
     return reply;
   }

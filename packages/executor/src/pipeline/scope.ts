@@ -18,6 +18,7 @@ type NamedOutputs = ExpressionScope["steps"];
 
 const expressionFields: Readonly<Record<StepType, readonly string[]>> = {
   llm: ["prompt"],
+  agent: ["prompt"],
   tool: ["arguments"],
   map: ["over"],
   checkpoint: [],

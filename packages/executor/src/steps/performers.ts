@@ -1,10 +1,11 @@
 /** The performers of the step types that a plan may name. */
 import type { EngineStore, LogPort, ModelPort, Performer, ToolPort } from "@baton/core/ports";
+import { createAgentPerformer } from "./agent/perform.ts";
 import { createCheckpointPerformer } from "./checkpoint/perform.ts";
 import { createLlmPerformer } from "./llm/perform.ts";
 import { createMapPerformer } from "./map/perform.ts";
 import { createSummarizationPerformer } from "./summarization/perform.ts";
-import type { LateCalls } from "./tool/late.ts";
+import type { LateCalls } from "../effects/late.ts";
 import { createToolPerformer } from "./tool/perform.ts";
 
 export interface StepPerformerParts {
@@ -27,9 +28,10 @@ export function createStepPerformers({
   log,
   newId,
   clock,
-}: StepPerformerParts): Readonly<Record<"llm" | "tool" | "map" | "checkpoint" | "summarization", Performer>> {
+}: StepPerformerParts): Readonly<Record<"llm" | "agent" | "tool" | "map" | "checkpoint" | "summarization", Performer>> {
   return {
     llm: createLlmPerformer({ models, newId }),
+    agent: createAgentPerformer({ store, models, tools, late, log, clock }),
     tool: createToolPerformer({ store, tools, late, log, clock }),
     map: createMapPerformer(store, newId),
     checkpoint: createCheckpointPerformer(store),

@@ -10,6 +10,7 @@
  * 4. What it cannot do is an error (`offline-cannot-plan`, `offline-cannot-answer`), never a guess.
  */
 import { setTimeout as wait } from "node:timers/promises";
+import { BatonError } from "@baton/core";
 import type { ModelBrief, ModelReply, ModelRequest } from "@baton/core/ports";
 import type { ModelEntry } from "../catalogue/entry.ts";
 import { estimateTextTokens, estimateTokens } from "../tokens.ts";
@@ -78,6 +79,11 @@ function answerTo(
       return asJson(evaluate(brief.steps));
     case "reply":
       return { text: reply(brief.message) };
+    case "agent":
+      throw new BatonError(
+        "offline-cannot-answer",
+        "The offline model is no language model and cannot be an agent. Set ANTHROPIC_API_KEY, or name another model.",
+      );
     case "summarize":
       return { text: condense(brief) };
     case "reason": {

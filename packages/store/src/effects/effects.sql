@@ -102,7 +102,8 @@ end $$;
 -- and a doubt count only for the attempt that made the call last. What comes when its attempt is over is traced, and a
 -- step that is held for want of it goes on.
 -- A result of JSON null is one, and comes out of a record set as SQL's null.
--- Tasks are locked by the caller. Lock order: effect rows ascending. Index: primary keys. Rows: one each.
+-- What a result brings along (traces, usage) is written with the first one only, so that no call counts twice.
+-- Tasks are locked by the caller. Lock order: effect rows ascending, then their step rows. Index: primary keys. Rows: one each.
 create function baton_v1.write_effect_results(p_results jsonb)
 returns jsonb language plpgsql
 as $$
@@ -110,6 +111,7 @@ declare
   v_now timestamptz := baton.clock();
   v_finished jsonb;
   v_late jsonb;
+  v_accounts jsonb;
 begin
   with finished as (
     update baton.effect e set
@@ -117,20 +119,26 @@ begin
     from (
       select distinct on (n, t, s, call) r.*,
         held.state <> 'running' or held.attempt_no <> r.a as late
-      from jsonb_to_recordset(p_results) as r(n uuid, t uuid, s uuid, call int, a int, state text, result jsonb)
+      from jsonb_to_recordset(p_results) as r(n uuid, t uuid, s uuid, call int, a int, state text, result jsonb, traces jsonb, usage jsonb)
       -- By primary key alone: with the state in it, a fresh plan would walk over everything that runs (decision 0007).
       cross join lateral (
         select f.state, f.attempt_no from baton.task_execution_step f where f.tenant_id = r.n and f.task_id = r.t and f.step_id = r.s offset 0) held
       order by n, t, s, call, r.state = 'succeeded' desc, a desc offset 0) r
     where e.tenant_id = r.n and e.task_id = r.t and e.step_id = r.s and e.call_no = r.call
       and (r.state = 'succeeded' and e.state <> 'succeeded' or e.state in ('intent', 'unknown') and e.attempt_no = r.a)
-    returning e.tenant_id, e.task_id, e.step_id, e.call_no, r.a, e.state, e.late, e.tool, e.effect, e.idempotency_key
+    returning e.tenant_id, e.task_id, e.step_id, e.call_no, r.a, e.state, e.late, e.tool, e.effect, e.idempotency_key, r.traces, r.usage
   )
   select jsonb_agg(jsonb_build_object('s', step_id, 'call', call_no, 'a', a, 'late', late)),
     jsonb_agg(jsonb_build_object('n', tenant_id, 't', task_id, 's', step_id, 'a', a, 'data', jsonb_build_object(
       'callNo', call_no, 'tool', tool, 'effect', effect, 'idempotencyKey', idempotency_key, 'state', state)) order by step_id, call_no)
-      filter (where late and state <> 'unknown')
-  from finished into v_finished, v_late;
+      filter (where late and state <> 'unknown'),
+    jsonb_agg(jsonb_build_object('n', tenant_id, 't', task_id, 's', step_id, 'a', a, 'traces', traces, 'usage', usage) order by step_id, call_no)
+      filter (where traces is not null)
+  from finished into v_finished, v_late, v_accounts;
+
+  if v_accounts is not null then
+    perform baton_v1.account_calls(v_accounts, v_now);
+  end if;
 
   if v_late is not null then
     perform baton_v1.apply('{}',
@@ -140,6 +148,38 @@ begin
       array(select row(n, t, s)::baton_v1.step_key from jsonb_to_recordset(v_late) as l(n uuid, t uuid, s uuid)));
   end if;
   return coalesce(v_finished, '[]');
+end $$;
+
+-- Traces and usage of calls that their attempts outlive: those of an agent. Tasks are locked by the caller.
+-- Index: step primary key. Rows: the steps, as apply.
+create function baton_v1.account_calls(p_accounts jsonb, p_now timestamptz)
+returns void language plpgsql
+as $$
+begin
+  update baton.task_execution_step s set
+    model = coalesce(c.model, s.model), offline = s.offline or c.offline,
+    input_tokens = s.input_tokens + c.input_tokens, output_tokens = s.output_tokens + c.output_tokens,
+    cost_usd = case when c.cost_usd is null then s.cost_usd else coalesce(s.cost_usd, 0) + c.cost_usd end
+  from (
+    select k.n, k.t, k.s, max(k.usage->'model'->>'provider' || '/' || (k.usage->'model'->>'model')) as model,
+      coalesce(bool_or((k.usage->>'offline')::boolean), false) as offline,
+      coalesce(sum((k.usage->>'inputTokens')::bigint), 0) as input_tokens, coalesce(sum((k.usage->>'outputTokens')::bigint), 0) as output_tokens,
+      sum((k.usage->>'costUsd')::numeric) as cost_usd
+    from jsonb_to_recordset(p_accounts) as k(n uuid, t uuid, s uuid, usage jsonb)
+    where k.usage is not null
+    group by 1, 2, 3 offset 0) c
+  where s.tenant_id = c.n and s.task_id = c.t and s.step_id = c.s;
+
+  perform baton_v1.apply('{}', array(
+    select row(k.n, k.t, k.s, k.a, e.d->>'type', e.d->'data')::baton_v1.draft
+    from rows from (jsonb_to_recordset(p_accounts) as (n uuid, t uuid, s uuid, a int, traces jsonb)) with ordinality as k(n, t, s, a, traces, ord)
+    cross join lateral jsonb_array_elements(k.traces) with ordinality as e(d, no)
+    order by k.ord, e.no), p_now, (
+    select coalesce(jsonb_agg(jsonb_build_object('n', k.n, 't', k.t, 'settled', 0, 'i', coalesce((k.usage->>'inputTokens')::bigint, 0),
+      'u', coalesce((k.usage->>'outputTokens')::bigint, 0), 'c', (k.usage->>'costUsd')::numeric,
+      'f', coalesce((k.usage->>'offline')::boolean, false), 'revision', 0)), '[]')
+    from jsonb_to_recordset(p_accounts) as k(n uuid, t uuid, usage jsonb)
+    where k.usage is not null));
 end $$;
 
 -- Steps that were held because a call was in doubt, of which none is any more: they go on, and the pump finds them.

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { StepRef } from "@baton/core";
-import type { EffectIntent, EffectResult, EffectStart } from "@baton/core/ports";
+import type { EffectIntent, EffectResult, EffectStart, JournaledCall } from "@baton/core/ports";
 import { createBatcher } from "../connection/batcher.ts";
 import type { Connections } from "../connection/pools.ts";
 
@@ -19,6 +19,7 @@ export interface EffectsOptions {
 export interface Effects {
   startEffect(intent: EffectIntent): Promise<EffectStart>;
   finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
+  journal(ref: StepRef): Promise<readonly JournaledCall[]>;
 }
 
 type WireStart = { readonly s: string; readonly call: number; readonly a: number } & (
@@ -69,7 +70,19 @@ export function createEffects({ connections, newId, patienceMs }: EffectsOptions
   return {
     startEffect: (intent) => starts.add({ item: intent, json: intentToWire(intent) }),
     finishEffect: (ref, result) => finishes.add({ item: { ref, result }, json: effectResultToWire(ref, result) }),
+    journal: (ref) => readJournal(connections, ref),
   };
+}
+
+/** Index: effect primary key. Rows: the step's calls. */
+async function readJournal({ engine }: Connections, ref: StepRef): Promise<readonly JournaledCall[]> {
+  const rows = await engine<Omit<JournaledCall, "resultJson"> & { readonly resultJson: string | null }>(
+    `select call_no as "callNo", attempt_no as "attemptNo", tool, state, result::text as "resultJson",
+       (extract(epoch from created_at) * 1000)::float8 as "createdAt" from baton.effect
+     where tenant_id = $1 and task_id = $2 and step_id = $3 order by call_no`,
+    [ref.tenantId, ref.taskId, ref.stepId],
+  );
+  return rows.map(({ resultJson, ...call }) => (resultJson === null ? call : { ...call, resultJson }));
 }
 
 function startFromWire(idempotencyKey: string, wire: WireStart | undefined): EffectStart {
@@ -87,8 +100,11 @@ function intentToWire(intent: EffectIntent): string {
 }
 
 /** A result as `baton_v1.write_effect_results` reads it. */
-export function effectResultToWire(ref: StepRef, { callNo, attemptNo, state, resultJson }: EffectResult): string {
-  const wire = { n: ref.tenantId, t: ref.taskId, s: ref.stepId, call: callNo, a: attemptNo, state };
+export function effectResultToWire(
+  ref: StepRef,
+  { callNo, attemptNo, state, resultJson, account }: EffectResult,
+): string {
+  const wire = { n: ref.tenantId, t: ref.taskId, s: ref.stepId, call: callNo, a: attemptNo, state, ...account };
   return withJson(wire, "result", resultJson);
 }
 

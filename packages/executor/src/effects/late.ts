@@ -8,8 +8,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { StepRef } from "@baton/core";
 import type { EngineStore, LogPort } from "@baton/core/ports";
-import { encodeOutput } from "../../output/encoding.ts";
-import { untilAnswered } from "../../pipeline/patience.ts";
+import { encodeOutput } from "../output/encoding.ts";
+import { untilAnswered } from "../pipeline/patience.ts";
 import { refusalOf } from "./refusal.ts";
 
 const maxWaiting = 1_000;
