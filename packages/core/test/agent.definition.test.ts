@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { agentDefinition } from "@baton/core/agent";
+import { planSpec } from "@baton/core/plan";
 import { describe, expect, it } from "vitest";
 
 const smallest = { name: "reader", description: "Reads.", instructions: "Read what you are given." };
@@ -16,6 +18,16 @@ describe("the definition of an agent", () => {
       limits: { turns: 50, tool_calls: 200 },
     });
     expect(problems({})).toHaveLength(3);
+  });
+
+  it("stands in docs/agents.md as a plan that is one", () => {
+    const page = readFileSync(new URL("../../../docs/agents.md", import.meta.url), "utf8");
+    const [, example = ""] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+    const { plan } = JSON.parse(example) as { plan: unknown };
+    expect(planSpec.parse(plan).steps[0]).toMatchObject({
+      type: "agent",
+      agent: { limits: { turns: 20, tool_calls: 200 } },
+    });
   });
 
   it("names its model in one text or in two", () => {

@@ -1,3 +1,4 @@
+import { planSpec } from "@baton/core/plan";
 import type { FailPoint } from "@baton/core/ports";
 import { startModelServer } from "@baton/testing/model-server";
 import type { ModelServer, ModelServerScript, ScriptedReply } from "@baton/testing/model-server";
@@ -105,7 +106,7 @@ describe("an agent", () => {
         { handler: byTurn(ask("tea", "milk"), ask("sugar"), answer("All is ordered.")) },
         { tools: [tool], failPoint },
       );
-        const { ref, task } = await runPlan(planOf());
+      const { ref, task } = await runPlan(planOf());
       const step = (await steps(ref)).get("buy");
       expect(step).toMatchObject({ state: "completed", output: "All is ordered.", attemptNo: 2 });
       expect(task.state).toBe("completed");
@@ -114,8 +115,62 @@ describe("an agent", () => {
       const turns = server.requests.filter(({ path }) => path === "/v1/messages");
       expect(turns).toHaveLength(at === "after-model-reply" ? 4 : 3);
       // What a call cost whose answer nobody kept is not known.
-    expect(await traces(ref, "model-called")).toHaveLength(3);
-    expect(task.inputTokens).toBe(400);
+      expect(await traces(ref, "model-called")).toHaveLength(3);
+      expect(task.inputTokens).toBe(400);
+    },
+  );
+
+  test("that was paused in the middle of a model call makes it again, and shows the first one as lost", async () => {
+    const { tool, orders } = shop();
+    const { create, run, steps, traces, store, server } = await open(
+      {
+        rules: [{ contains: "tea ordered", times: 1, reply: { text: "never", fault: { kind: "hang" } } }],
+        handler: byTurn(ask("tea"), answer("Tea is ordered.")),
+      },
+      { tools: [tool] },
+    );
+    const ref = await create(planSpec.parse(planOf()));
+    await Promise.all([
+      run(ref, ({ state }) => state === "paused"),
+      expect
+        .poll(() => server.requests.length, { timeout: 20_000 })
+        .toBe(2)
+        .then(() => store.pauseTask(ref)),
+    ]);
+    await store.resumeTask(ref);
+    await run(ref);
+    expect((await steps(ref)).get("buy")).toMatchObject({
+      state: "completed",
+      output: "Tea is ordered.",
+      failureCount: 0,
+    });
+    expect(orders).toHaveLength(1);
+    expect((await traces(ref, "model-call-lost")).map(({ data }) => data)).toMatchObject([{ callNo: 3, attemptNo: 1 }]);
+  });
+
+  test("never calls what its definition does not name, however the name looks, and is told so", async () => {
+    const { tool, orders } = shop("write");
+    const names = ["shop.order", "shop_оrder", "Shop_order", "__proto__", "constructor", "shop_order "];
+    const { runPlan, traces, server, store } = await open(
+      {
+        handler: byTurn(
+          { toolCalls: names.map((name) => ({ name, input: { article: "gold" } })) },
+          answer("I may not."),
+        ),
+      },
+      { tools: [tool] },
+    );
+    const { ref, task } = await runPlan(planOf({ tools: [] }));
+    expect(task.state).toBe("completed");
+    expect(orders).toEqual([]);
+    expect((await traces(ref, "tool-refused")).map(({ data }) => data)).toMatchObject(
+      names.map((name) => ({ tool: name, code: "unknown-tool" })),
+    );
+    expect((await store.listEffects(ref, { limit: 100 })).map(({ tool: name }) => name)).toEqual([
+      "model/turn",
+      "model/turn",
+    ]);
+    expect(JSON.stringify(server.requests[1]?.body)).toContain("has no tool");
   });
 
   test("is told what a tool refused, and goes on", async () => {
