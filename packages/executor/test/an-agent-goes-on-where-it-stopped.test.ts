@@ -173,6 +173,22 @@ describe("an agent", () => {
     expect(JSON.stringify(server.requests[1]?.body)).toContain("has no tool");
   });
 
+  test("whose model writes what no database keeps fails, and its call is counted", async () => {
+    const { tool } = shop();
+    const nul = {
+      toolCalls: [{ name: "shop_order", input: { article: "a\0b" } }],
+      usage: { inputTokens: 7, outputTokens: 1 },
+    };
+    const broken = { toolCalls: [{ name: "\ud800".repeat(300), input: { article: "\udc00" } }] };
+    const { runPlan, steps, traces, store } = await open({ replies: [broken, nul] }, { tools: [tool] });
+    const { ref } = await runPlan(planOf());
+    expect((await steps(ref)).get("buy")?.error).toMatchObject({ code: "output-invalid" });
+    expect((await traces(ref, "tool-refused")).map(({ data }) => data["code"])).toEqual(["unknown-tool"]);
+    expect(await traces(ref, "model-called")).toHaveLength(2);
+    const states = (await store.listEffects(ref, { limit: 10 })).map(({ state }) => state);
+    expect(states).toEqual(["succeeded", "refused"]);
+  });
+
   test("is told what a tool refused, and goes on", async () => {
     const { tool, orders } = shop();
     const { runPlan, steps, server } = await open(

@@ -9,7 +9,7 @@
  * 2. A success counts. A refusal counts once the next turn has begun: the model was told of it. Everything else is made
  *    again, or asked after, by the ledger's rules.
  */
-import type { AgentTurn, CallResult } from "@baton/core/agent";
+import type { AgentDefinition, AgentTurn, CallResult } from "@baton/core/agent";
 import type { JournaledCall, ModelReply, ModelToolCall } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import { readable } from "../../context/text.ts";
@@ -35,8 +35,8 @@ export interface Journal {
   readonly nextCallNo: number;
 }
 
-/** What is denied, and why: decided by the definition alone. */
-export type Denial = (call: ModelToolCall) => CallResult | undefined;
+/** What the agent may call: its definition decides it alone. */
+type Tools = Pick<ReadonlyMap<string, unknown>, "has">;
 
 /** A result longer than this enters the history as its beginning. */
 const longestResult = 20_000;
@@ -52,27 +52,38 @@ export function refusalResult({ code, message }: { readonly code: string; readon
   return { content: `${code}: ${boundedText(message, 2_000)}`, isError: true };
 }
 
-export function turnOf(record: TurnRecord, callNo: number, denied: Denial): { turn: Turn; nextCallNo: number } {
+/** Why a tool that the definition does not name is not called. */
+export const denialOf = (tool: string, { name, tools }: AgentDefinition) => ({
+  code: "unknown-tool",
+  message: `${name} has no tool ${JSON.stringify(boundedText(tool, 120))}. It has: ${tools.length === 0 ? "none" : tools.join(", ")}.`,
+});
+
+export function turnOf(
+  record: TurnRecord,
+  callNo: number,
+  tools: Tools,
+  definition: AgentDefinition,
+): { turn: Turn; nextCallNo: number } {
   let nextCallNo = callNo + 1;
   const results: (CallResult | undefined)[] = [];
-  const callNos = record.toolCalls.map((call) => {
-    const denial = denied(call);
-    results.push(denial);
-    return denial === undefined ? nextCallNo++ : undefined;
+  const callNos = record.toolCalls.map(({ tool }) => {
+    const isAllowed = tools.has(tool);
+    results.push(isAllowed ? undefined : refusalResult(denialOf(tool, definition)));
+    return isAllowed ? nextCallNo++ : undefined;
   });
   const { text, toolCalls, usage, costUsd } = record;
   const tokens = usage.inputTokens + usage.outputTokens;
   return { turn: { text, toolCalls, results, callNos, tokens, costUsd }, nextCallNo };
 }
 
-export function journalOf(calls: readonly JournaledCall[], denied: Denial): Journal {
+export function journalOf(calls: readonly JournaledCall[], tools: Tools, definition: AgentDefinition): Journal {
   const byNo = new Map(calls.map((call) => [call.callNo, call]));
   const turns: Turn[] = [];
   let at = 1;
   for (;;) {
     const made = byNo.get(at);
     if (made?.state !== "succeeded") return { turns, nextCallNo: at };
-    const { turn, nextCallNo } = turnOf(JSON.parse(made.resultJson ?? "") as TurnRecord, at, denied);
+    const { turn, nextCallNo } = turnOf(JSON.parse(made.resultJson ?? "") as TurnRecord, at, tools, definition);
     const wasTold = byNo.has(nextCallNo);
     for (const [place, callNo] of turn.callNos.entries()) {
       const call = callNo === undefined ? undefined : byNo.get(callNo);
