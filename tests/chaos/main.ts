@@ -152,7 +152,7 @@ async function runMutation(options: Options, mutation: Mutation, servers: Server
   const [combination] = await combinationsHere(options.backends);
   const [chaosCase] = options.cases;
   if (combination === undefined || chaosCase === undefined) return false;
-  const planned = { chaosCase, ...combination, scale: chaosCase.scale.t, label: mutation.id };
+  const planned = { chaosCase, ...combination, scale: mutation.scale ?? chaosCase.scale.t, label: mutation.id };
   const { findings } = await runOne(planned, options.seed, servers, mutation);
   say(findings.slice(0, 5).join("\n"));
   const isCaught = findings.some((text) => mutation.finding.test(text));

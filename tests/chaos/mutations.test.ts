@@ -16,7 +16,7 @@ describe("the fault suite fails", () => {
         backend: "postgres",
         continuation: true,
         random: createRandom(`mutation/${mutation.id}`),
-        scale: chaosCase.scale.t,
+        scale: mutation.scale ?? chaosCase.scale.t,
         slack: 5,
         stallMs: brokenStallMs,
         postgresUrl: inject("postgresUrl"),

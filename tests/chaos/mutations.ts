@@ -4,6 +4,7 @@
  * The suite tests itself with them: a safeguard whose absence nothing notices is not tested.
  */
 import type { TestDatabase } from "@baton/testing/databases";
+import type { Scale } from "./harness/case.ts";
 
 interface Edit {
   /** A function of the schema baton_v1. */
@@ -18,6 +19,8 @@ export interface Mutation {
   readonly breaks: string;
   readonly edits: readonly Edit[];
   readonly caughtBy: string;
+  /** Where a tier T run would notice only most of the time. */
+  readonly scale?: Scale;
   /** One of the findings. */
   readonly finding: RegExp;
 }
@@ -49,6 +52,7 @@ export const mutations: readonly Mutation[] = [
       },
     ],
     caughtBy: "crowd",
+    scale: { tasks: 12, width: 36 },
     finding: /^I12 /,
   },
   {

@@ -62,8 +62,9 @@ export async function callTool(parts: CallParts, context: PerformContext, asked:
     effect: tool.effect,
     argumentsJson: encodeOutput(args, "tool-input-invalid"),
   };
+  const start = await begin({ parts, context }, intent);
   const call = { parts, context, tool, args, intent, isLast, startedAt: parts.clock() };
-  const { output, replayed } = await outputOf(call, await begin(call, intent));
+  const { output, replayed } = await outputOf(call, start);
   if (isLast || replayed) context.trace(calledEvent(call, replayed));
   return output;
 }
@@ -90,7 +91,7 @@ interface CallOutput {
   readonly replayed: boolean;
 }
 
-async function begin({ parts, context }: Call, intent: EffectIntent): Promise<EffectStart> {
+async function begin({ parts, context }: Pick<Call, "parts" | "context">, intent: EffectIntent): Promise<EffectStart> {
   const start = await untilAnswered(() => parts.store.startEffect(intent), context.signal, parts.log, "start-effect");
   if (start === undefined) throw context.signal.reason;
   return start;
