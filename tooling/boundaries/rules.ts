@@ -54,7 +54,7 @@ export interface KindRule {
 }
 
 const engineRooms = ["orchestrator", "executor", "housekeeping", "patterns", "hooks"];
-const adapterRooms = ["store", "queue", "live", "llm", "tools", "telemetry", "embedded", "config"];
+const adapterRooms = ["store", "queue", "live", "llm", "tools", "telemetry", "embedded", "config", "definitions"];
 
 export const roomKinds: Readonly<Record<string, RoomKind>> = {
   "packages/core": "core",
