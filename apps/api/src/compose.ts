@@ -10,6 +10,7 @@ import type { Config } from "@baton/config";
 import { defaultTenantId } from "@baton/core";
 import { interactivePool, plannedPool } from "@baton/core/plan";
 import type { LogPort, MeterPort } from "@baton/core/ports";
+import { openAgentFolder } from "@baton/definitions";
 import { lifetimeVariable } from "@baton/embedded/lifetime";
 import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
@@ -113,6 +114,7 @@ function depsOf(
     },
     loopLagMs,
     decide: (message, { model, signal }) => shouldOrchestrate(message, { models, model, signal }),
+    ...(config.api.agentsFolder !== undefined && { agents: openAgentFolder(config.api.agentsFolder) }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
     mcpServers: new Map(),
     taskDefaults: config.task,

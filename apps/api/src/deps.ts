@@ -1,4 +1,5 @@
 /** What the API needs of the world: small ports that compose.ts fills. */
+import type { AgentDefinition } from "@baton/core/agent";
 import type { LivePort, LogPort, ModelPort, NewTrace, ToolPort } from "@baton/core/ports";
 import type { TaskSettingsInput } from "@baton/core/task";
 import type { ModelRef } from "@baton/core/plan";
@@ -19,6 +20,8 @@ export interface ApiDeps {
   readonly live: LivePort;
   readonly models: Pick<ModelPort, "resolve" | "list">;
   readonly tools: Pick<ToolPort, "list">;
+  /** The installation's agents; absent: there are none. */
+  readonly agents?: { find(name: string): Promise<{ readonly definition: AgentDefinition } | undefined> };
   /** Whether a message is answered at once or becomes a task. */
   readonly decide: (
     message: string,

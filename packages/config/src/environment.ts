@@ -35,6 +35,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   BATON_LEASE_MS: { path: "session.leaseMs", kind: "number" },
   BATON_HOST: { path: "api.host", kind: "text" },
   BATON_PORT: { path: "api.port", kind: "number" },
+  BATON_AGENTS: { path: "api.agentsFolder", kind: "text" },
   BATON_API_KEY: { path: "api.key", kind: "text" },
   BATON_MODEL: { path: "models.default", kind: "text" },
   BATON_OFFLINE_LATENCY_MS: { path: "models.offlineLatencyMs", kind: "number" },

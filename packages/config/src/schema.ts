@@ -73,6 +73,8 @@ export const configSchema = z.strictObject({
       port: port.default(3_000),
       /** Works from the start, with every scope, beside the keys in the database. */
       key: z.string().min(20, "needs at least 20 characters; generate it at random").optional(),
+      /** A folder of agents, one a file. */
+      agentsFolder: z.string().min(1).optional(),
     })
     .prefault({}),
   models: z

@@ -24,10 +24,10 @@ describe("the definition of an agent", () => {
     const page = readFileSync(new URL("../../../docs/agents.md", import.meta.url), "utf8");
     const [, example = ""] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
     const { plan } = JSON.parse(example) as { plan: unknown };
-    expect(planSpec.parse(plan).steps[0]).toMatchObject({
-      type: "agent",
-      agent: { limits: { turns: 20, tool_calls: 200 } },
-    });
+    expect(planSpec.parse(plan).steps).toMatchObject([
+      { type: "agent", agent: "reader" },
+      { type: "agent", agent: { limits: { turns: 20, tool_calls: 200 } } },
+    ]);
   });
 
   it("names its model in one text or in two", () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAgentFolder, parseAgent } from "@baton/definitions";
@@ -118,6 +118,15 @@ describe("a folder of agents", () => {
     ]);
     await expect(agents.find("reader")).rejects.toThrow(/twin\.md/);
     await expect(agents.find("broken")).rejects.toThrow(/broken\.md:2/);
+  });
+
+  it("of this repository has agents that can be used, and so does the page about them", async () => {
+    const root = join(import.meta.dirname, "../../..");
+    const { agents, problems } = await openAgentFolder(join(root, "agents")).list();
+    expect(problems).toEqual([]);
+    expect(agents.map(({ definition }) => definition.name)).toContain("reader");
+    const [, example = ""] = /```md\n([\s\S]*?)```/.exec(await readFile(join(root, "docs/agents.md"), "utf8")) ?? [];
+    expect(parseAgent("reader.md", example)).toMatchObject({ limits: { turns: 20, usd: 0.5 } });
   });
 
   it("that is not there is a wrong setting", async () => {

@@ -7,6 +7,7 @@
 import type { Mention, Routes } from "@baton/contracts";
 import { BatonError } from "@baton/core";
 import type { ErrorCode, TaskRef } from "@baton/core";
+import type { AgentDefinition } from "@baton/core/agent";
 import { bucketOf, buckets, taskState } from "@baton/core/lifecycle";
 import type { Bucket, TaskState } from "@baton/core/lifecycle";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
@@ -130,17 +131,40 @@ export class TaskCreation {
     idempotency: IdempotencyRef | undefined,
   ): Promise<CreatedTask> {
     const settings = this.#settings(body.settings ?? {}, "/settings");
-    if (body.plan !== undefined) this.#checkModels(body.plan);
+    const plan = body.plan === undefined ? undefined : await this.#withAgents(body.plan);
+    if (plan !== undefined) this.#checkModels(plan);
     const knownTools = this.#knownTools();
-    const task = layOutTask(body, { settings, knownTools, newId: this.#deps.newId });
+    const task = layOutTask({ ...body, plan }, { settings, knownTools, newId: this.#deps.newId });
     return this.#create(task, { principal, idempotency, traces: [] });
+  }
+
+  /** The plan with the agents that it names, as they are defined now. */
+  async #withAgents(plan: PlanSpec): Promise<PlanSpec> {
+    const steps = plan.steps.map(async (step, index) => {
+      if (step.type !== "agent" || typeof step.agent !== "string") return step;
+      return { ...step, agent: await this.#agent(step.agent, `/plan/steps/${index}/agent`) };
+    });
+    return { ...plan, steps: await Promise.all(steps) };
+  }
+
+  async #agent(name: string, pointer: string): Promise<AgentDefinition> {
+    try {
+      const found = await this.#deps.agents?.find(name);
+      if (found !== undefined) return found.definition;
+    } catch (error) {
+      if (!(error instanceof BatonError)) throw error;
+      refuse("unknown-agent", pointer, `The agent "${name}" cannot be used: ${error.message}`);
+    }
+    const fix =
+      this.#deps.agents === undefined ? "no agents folder is set (BATON_AGENTS)" : "its folder has no such file";
+    return refuse("unknown-agent", pointer, `There is no agent "${name}": ${fix}. Or hand its definition over.`);
   }
 
   #checkModels(plan: PlanSpec): void {
     for (const [index, step] of plan.steps.entries()) {
       const [inner, place] = step.type === "map" ? [step.step, "/step"] : [step, ""];
       const [named, field] =
-        inner.type === "agent"
+        inner.type === "agent" && typeof inner.agent !== "string"
           ? [inner.agent.model, "/agent/model"]
           : inner.type === "llm"
             ? [inner.model, "/model"]

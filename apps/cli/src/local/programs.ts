@@ -23,6 +23,7 @@ export interface ProgramsPlan {
   readonly apiKey: string;
   readonly databaseUrl: string;
   readonly toolsFolder: string | undefined;
+  readonly agentsFolder: string | undefined;
   /** The settings say which folders tasks may read. Otherwise any: who has the key is the user that it all runs as. */
   readonly limitsWorkspaces: boolean;
   /** Every worker gets a working folder of its own below the data folder. */
@@ -41,6 +42,7 @@ export async function stackPrograms(plan: ProgramsPlan): Promise<readonly ChildP
     ...plan.env,
     DATABASE_URL: plan.databaseUrl,
     ...(plan.toolsFolder !== undefined && { BATON_TOOLS: plan.toolsFolder }),
+    ...(plan.agentsFolder !== undefined && { BATON_AGENTS: plan.agentsFolder }),
   };
   const node = { command: process.execPath };
   const api: ChildProgram = {

@@ -15,6 +15,8 @@ export interface Project {
   readonly config: Config;
   /** The tools folder that workers load, if there is one. */
   readonly toolsFolder: string | undefined;
+  /** The agents folder that the api reads, if there is one. */
+  readonly agentsFolder: string | undefined;
 }
 
 export function callersPath(path: string): string {
@@ -31,12 +33,19 @@ export function callersFolder(path: string, option: string): string {
 export function openProject(toolsOption?: string): Project {
   const folder = process.cwd();
   const { config } = loadConfig({ folder, env: process.env });
-  return { folder, config, toolsFolder: toolsFolder(folder, config, toolsOption) };
+  const agents = config.api.agentsFolder;
+  return {
+    folder,
+    config,
+    toolsFolder: toolsFolder(folder, config, toolsOption),
+    agentsFolder: agents === undefined ? existing(join(folder, "agents")) : resolve(folder, agents),
+  };
 }
 
 function toolsFolder(folder: string, config: Config, option: string | undefined): string | undefined {
   if (option !== undefined) return callersFolder(option, "--tools");
   if (config.worker.toolsFolder !== undefined) return resolve(folder, config.worker.toolsFolder);
-  const usual = join(folder, "tools");
-  return existsSync(usual) ? usual : undefined;
+  return existing(join(folder, "tools"));
 }
+
+const existing = (folder: string): string | undefined => (existsSync(folder) ? folder : undefined);

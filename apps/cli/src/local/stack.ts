@@ -75,6 +75,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
         ...options,
         projectFolder: project.folder,
         toolsFolder: project.toolsFolder,
+        agentsFolder: project.agentsFolder,
         limitsWorkspaces: project.config.worker.workspaces.length > 0,
         port,
         workerPorts,

@@ -16,6 +16,7 @@ export const errorCodes = {
   "invalid-plan": { status: 422, exit: 65, title: "The plan is not valid" },
   "invalid-expression": { status: 422, exit: 65, title: "An expression is not valid" },
   "unknown-model": { status: 422, exit: 65, title: "The model is not known" },
+  "unknown-agent": { status: 422, exit: 65, title: "The agent is not known" },
   "unknown-tool": { status: 422, exit: 65, title: "The tool is not known" },
   "unknown-mention": { status: 422, exit: 65, title: "A mention names nothing that exists" },
   "unknown-mcp-server": { status: 422, exit: 65, title: "The MCP server is not configured" },

@@ -87,7 +87,10 @@ function checkJoin(step: StepSpec, index: number, problems: ProblemList): void {
 function namedTools(
   step: StepSpec,
 ): readonly { readonly tool: string; readonly field: readonly (string | number)[] }[] {
-  if (step.type === "agent") return step.agent.tools.map((tool, at) => ({ tool, field: ["agent", "tools", at] }));
+  if (step.type === "agent") {
+    const { agent } = step;
+    return typeof agent === "string" ? [] : agent.tools.map((tool, at) => ({ tool, field: ["agent", "tools", at] }));
+  }
   if (step.type === "map") return step.step.type === "tool" ? [{ tool: step.step.tool, field: ["step", "tool"] }] : [];
   return step.type === "tool" ? [{ tool: step.tool, field: ["tool"] }] : [];
 }

@@ -125,7 +125,9 @@ function describe(step: StepSpec | ItemStep): string {
     case "llm":
       return typeof step.prompt === "string" ? step.prompt.slice(0, 200) : "Reason over earlier outputs";
     case "agent":
-      return `${step.agent.name}: ${step.agent.description}`.slice(0, 200);
+      return typeof step.agent === "string"
+        ? step.agent
+        : `${step.agent.name}: ${step.agent.description}`.slice(0, 200);
     case "tool":
       return `Call ${step.tool}`;
     case "map":

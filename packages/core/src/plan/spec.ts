@@ -8,7 +8,7 @@
  * 2. A reference or a condition is `{"$cel": "…"}` and nothing else.
  */
 import { z } from "zod";
-import { agentDefinition } from "../agent/definition.ts";
+import { agentDefinition, agentName } from "../agent/definition.ts";
 import { modelRef } from "./model-ref.ts";
 
 /** An expression in CEL, evaluated by the worker just before the step runs. Keeps the value's type. */
@@ -61,7 +61,8 @@ const llmFields = {
 };
 const agentFields = {
   type: z.literal("agent"),
-  agent: agentDefinition,
+  /** One that the installation has, by its name, or one of the plan's own. */
+  agent: z.union([agentName, agentDefinition], { error: "the name of an agent, or a definition" }),
   prompt: z.union([z.string().min(1).max(100_000), celExpression], { error: 'a text, or {"$cel": "<expression>"}' }),
 };
 const toolFields = {

@@ -17,6 +17,7 @@ export const outcomeOfCode = {
   "invalid-plan": "fail",
   "invalid-expression": "fail",
   "unknown-model": "fail",
+  "unknown-agent": "fail",
   "unknown-tool": "fail",
   "unknown-mention": "fail",
   "unknown-mcp-server": "fail",

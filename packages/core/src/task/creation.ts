@@ -5,7 +5,8 @@
  * Boundary: pure; ids are handed in. Who asks, and which models there are, is the caller's to check.
  *
  * 1. A plan that cannot run is refused here, before anything is written.
- * 2. Only Baton's own steps are in the pool `interactive`.
+ * 2. Agents are in it as they are defined: whoever knows them by name puts them there, so that a task keeps them.
+ * 3. Only Baton's own steps are in the pool `interactive`.
  */
 import { BatonError } from "../errors/errors.ts";
 import type { PlanProblem } from "../graph/problem.ts";
@@ -74,6 +75,7 @@ function layOutPlanned(
   maxSteps: number,
   { settings, knownTools, newId }: TaskLayoutOptions,
 ): ReturnType<typeof schedulePlan> {
+  refuseNamedAgents(plan);
   const problems = validatePlan(plan, { maxSteps, ...(knownTools === undefined ? {} : { knownTools }) });
   if (problems.length > 0) throw planError(problems);
   refuseInteractive(plan);
@@ -89,6 +91,14 @@ function planError(problems: readonly PlanProblem[]): BatonError {
   return new BatonError(code, first.message, {
     problems: problems.map(({ pointer, message }) => ({ pointer: `/plan${pointer}`, detail: message })),
   });
+}
+
+function refuseNamedAgents(plan: PlanSpec): void {
+  for (const [index, step] of plan.steps.entries()) {
+    if (step.type !== "agent" || typeof step.agent !== "string") continue;
+    const detail = `Step "${step.id}" names the agent "${step.agent}", which is not known here. Hand its definition over.`;
+    throw new BatonError("unknown-agent", detail, { problems: [{ pointer: `/plan/steps/${index}/agent`, detail }] });
+  }
 }
 
 /** The api process serves this pool, and it performs nothing but plans and replies. */

@@ -1,0 +1,81 @@
+/** An agent that a plan names is in the task as it was defined when the task was created. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openAgentFolder } from "@baton/definitions";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { createInstallation } from "./installation.ts";
+import type { Installation } from "./installation.ts";
+
+let at: Installation;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "baton-agents-"));
+  at = await createInstallation(inject("postgresUrl"), { agents: openAgentFolder(folder) });
+});
+afterAll(async () => {
+  await at?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const write = (name: string, front: string) =>
+  writeFile(join(folder, name), `---\n${front}\n---\nRead what you are given.\n`);
+const planOf = (agent: unknown) => ({ plan: { steps: [{ id: "a", type: "agent", agent, prompt: "Read." }] } });
+
+async function created(agent: unknown): Promise<Readonly<Record<string, unknown>>> {
+  const answer = await at.call("POST", "/api/v1/tasks", { body: planOf(agent) });
+  expect(answer.status).toBe(202);
+  const { id } = (await answer.json()) as { id: string };
+  const rows = await at.database.read<{ config: { agent: Readonly<Record<string, unknown>> } }>(
+    "select config from baton.task_execution_step where task_id = $1",
+    [id],
+  );
+  return rows[0]?.config.agent ?? {};
+}
+
+async function refused(agent: unknown) {
+  const answer = await at.call("POST", "/api/v1/tasks", { body: planOf(agent) });
+  const { code, errors } = (await answer.json()) as { code: string; errors: { pointer: string; detail: string }[] };
+  return { status: answer.status, code, pointer: errors[0]?.pointer, detail: errors[0]?.detail };
+}
+
+describe("an agent", () => {
+  it("by its name is the one of the file, and stays it when the file changes", async () => {
+    await write("reader.md", "description: Reads.\ntools: [files.read]");
+    const before = await created("reader");
+    expect(before).toMatchObject({ name: "reader", description: "Reads.", tools: ["files.read"] });
+    await write("reader.md", "description: Reads better.");
+    expect(await created("reader")).toMatchObject({ description: "Reads better.", tools: [] });
+    expect(before).toMatchObject({ description: "Reads." });
+  });
+
+  it("of the plan's own needs no file", async () => {
+    const own = { name: "own", description: "Answers.", instructions: "Answer." };
+    expect(await created(own)).toMatchObject({ ...own, limits: { turns: 50 } });
+  });
+
+  it("that nobody knows is refused by its place", async () => {
+    expect(await refused("writer")).toEqual({
+      status: 422,
+      code: "unknown-agent",
+      pointer: "/plan/steps/0/agent",
+      detail: expect.stringContaining("writer"),
+    });
+  });
+
+  it("whose file cannot be used is refused with file and line", async () => {
+    await write("broken.md", "description: Reads.\nlimits: { turns: 0 }");
+    expect(await refused("broken")).toMatchObject({
+      status: 422,
+      code: "unknown-agent",
+      detail: expect.stringContaining("broken.md:3: limits.turns"),
+    });
+  });
+
+  it("with a tool or a model that is not there is refused before anything is written", async () => {
+    await write("lost.md", "description: Reads.\ntools: [files.read, nope]");
+    expect(await refused("lost")).toMatchObject({ code: "unknown-tool", pointer: "/plan/steps/0/agent/tools/1" });
+    await write("far.md", "description: Reads.\nmodel: nowhere/m");
+    expect(await refused("far")).toMatchObject({ code: "unknown-model", pointer: "/plan/steps/0/agent/model" });
+  });
+});
