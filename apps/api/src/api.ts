@@ -21,6 +21,7 @@ import { deadLetterCode } from "./dead-letters/code.ts";
 import { effectCode } from "./effects/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
+import { KeyReturns } from "./routing/key-returns.ts";
 import { errorAnswer, routesAsHono } from "./routing/routing.ts";
 import { serviceCode } from "./service-code.ts";
 import { taskCode } from "./tasks/code.ts";
@@ -38,6 +39,7 @@ export function createApi(given: ApiDeps): Api {
     store: deps.store,
     log: deps.log,
     newId: deps.newId,
+    keys: new KeyReturns(deps.store, deps.log),
     openStream: (stream, principal, request) => uiStream(deps, stream, principal, request),
     code: {
       ...taskCode(deps, creation, cursors),

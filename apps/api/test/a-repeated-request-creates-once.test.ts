@@ -139,6 +139,43 @@ describe("an Idempotency-Key", () => {
   });
 });
 
+describe("an Idempotency-Key of a request that failed in an outage", () => {
+  const gone = new BatonError("store-unavailable", "The database went away.");
+  /** Answers from the third call on. */
+  const awayTwice = (): ApiDeps["store"]["dropIdempotent"] => {
+    let calls = 0;
+    return (ref) => (++calls <= 2 ? Promise.reject(gone) : at.store.dropIdempotent(ref));
+  };
+  /** Long before a minute has passed, after which it would be free in any case. */
+  const untilAccepted = (key: string) =>
+    expect
+      .poll(async () => (await post("/api/v1/tasks", { goal: "g" }, key)).status, { timeout: 30_000, interval: 200 })
+      .toBe(202);
+
+  it("is given back when the store answers again", async () => {
+    const key = newKey();
+    const api = dyingApi({ createTask: () => Promise.reject(gone), dropIdempotent: awayTwice() });
+    expect((await ask(api, { goal: "g" }, key)).status).toBe(503);
+    expect((await post("/api/v1/tasks", { goal: "g" }, key)).status).toBe(409);
+    await untilAccepted(key);
+  });
+
+  it("is given back also when only the word of its taking was lost", async () => {
+    const key = newKey();
+    const before = await taskCount();
+    const api = dyingApi({
+      startIdempotent: async (ref, hash) => {
+        await at.store.startIdempotent(ref, hash);
+        throw gone;
+      },
+      dropIdempotent: awayTwice(),
+    });
+    expect((await ask(api, { goal: "g" }, key)).status).toBe(503);
+    await untilAccepted(key);
+    expect(await taskCount()).toBe((before ?? 0) + 1);
+  });
+});
+
 describe("a store that is away", () => {
   it("is 503 with Retry-After, whatever was asked, and the code says so", async () => {
     const gone = () => Promise.reject(new BatonError("store-unavailable", "The database went away."));

@@ -21,6 +21,7 @@ import { readJsonBody } from "../request/json-body.ts";
 import { problemOf, problemResponse } from "../request/problem.ts";
 import { queryOf } from "../request/query.ts";
 import type { RouteCode, StreamOfTask } from "./call.ts";
+import type { KeyReturns } from "./key-returns.ts";
 import { readIdempotencyKey, requestHash, storedStream, takeKey } from "./idempotency.ts";
 
 export interface RoutingDeps {
@@ -28,6 +29,7 @@ export interface RoutingDeps {
   readonly log: LogPort;
   readonly newId: () => string;
   readonly code: RouteCode;
+  readonly keys: KeyReturns;
   readonly openStream: (stream: StreamOfTask, principal: Principal, request: Request) => Promise<Response>;
 }
 
@@ -97,7 +99,12 @@ async function answerOnce(
   request: Request,
   ref: IdempotencyRef,
 ): Promise<Response> {
-  const key = await takeKey(deps.store, ref, requestHash(new URL(request.url), reading.bytes));
+  const hash = requestHash(new URL(request.url), reading.bytes);
+  const key = await takeKey(deps.store, ref, hash).catch(async (error: unknown) => {
+    // It may be ours all the same, and nobody would know.
+    if (isUnavailable(error)) await deps.keys.giveBack(ref);
+    throw error;
+  });
   if (key.taken === "before") return await replayed(deps, key.answer, reading.principal, request);
   let reply: AnyReply;
   try {
@@ -139,13 +146,10 @@ async function keepFailure(deps: RoutingDeps, ref: IdempotencyRef, error: unknow
     await deps.store.finishIdempotent(ref, { status: problem.status, headers, body: JSON.stringify(problem) });
     return;
   }
-  try {
-    await deps.store.dropIdempotent(ref);
-  } catch (cause) {
-    // The key frees itself after a minute; the first error is the one to tell.
-    deps.log.warn("idempotency-key-kept", { route: ref.route, error: cause });
-  }
+  await deps.keys.giveBack(ref);
 }
+
+const isUnavailable = (error: unknown): boolean => error instanceof BatonError && error.code === "store-unavailable";
 
 async function answer(
   deps: RoutingDeps,
