@@ -82,7 +82,7 @@ export function openAgentFolder(path: string): AgentFolder {
 async function agentFiles(path: string): Promise<readonly string[]> {
   try {
     const names = await readdir(path);
-    return names.filter((name) => /\.md$/.test(name) && !/^[._]|^README\.md$/i.test(name)).toSorted();
+    return names.filter((name) => name.endsWith(".md") && !/^[._]|^README\.md$/i.test(name)).toSorted();
   } catch (cause) {
     throw new BatonError(
       "invalid-configuration",
