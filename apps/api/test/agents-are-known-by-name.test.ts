@@ -72,6 +72,22 @@ describe("an agent", () => {
     });
   });
 
+  it("does not make a large task of a small request", async () => {
+    await writeFile(join(folder, "long.md"), `---\ndescription: Reads.\n---\n${"word ".repeat(19_000)}`);
+    const steps = Array.from({ length: 400 }, (_, no) => ({
+      id: `s${no}`,
+      type: "agent",
+      agent: "long",
+      prompt: "Read.",
+    }));
+    const answer = await at.call("POST", "/api/v1/tasks", { body: { plan: { steps } } });
+    expect(answer.status).toBe(413);
+    expect(await answer.json()).toMatchObject({
+      code: "payload-too-large",
+      errors: [{ pointer: expect.stringMatching(/^\/plan\/steps\/35\d\/agent$/) }],
+    });
+  });
+
   it("with a tool or a model that is not there is refused before anything is written", async () => {
     await write("lost.md", "description: Reads.\ntools: [files.read, nope]");
     expect(await refused("lost")).toMatchObject({ code: "unknown-tool", pointer: "/plan/steps/0/agent/tools/1" });

@@ -25,7 +25,7 @@ interface Waiting {
 export class KeyReturns {
   readonly #store: Pick<ClientStore, "dropIdempotent">;
   readonly #log: LogPort;
-  #waiting: readonly Waiting[] = [];
+  #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(store: Pick<ClientStore, "dropIdempotent">, log: LogPort) {
@@ -39,7 +39,7 @@ export class KeyReturns {
       await this.#store.dropIdempotent(ref);
     } catch (error) {
       this.#log.warn("idempotency-key-kept", { route: ref.route, error });
-      if (this.#waiting.length < most) this.#waiting = [...this.#waiting, { ref, until: performance.now() + keptMs }];
+      if (this.#waiting.length < most) this.#waiting.push({ ref, until: performance.now() + keptMs });
       this.#lookLater();
     }
   }

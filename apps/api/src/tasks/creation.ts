@@ -40,6 +40,9 @@ function refuse(code: ErrorCode, pointer: string, detail: string): never {
   throw new BatonError(code, detail, { problems: [{ pointer, detail }] });
 }
 
+/** Each step keeps its agent whole: without an end, a small request would make a large task. */
+const maxAgentChars = 33_554_432;
+
 export type CreateTaskBody = z.output<Routes["createTask"]["body"]>;
 
 export class TaskCreation {
@@ -140,11 +143,29 @@ export class TaskCreation {
 
   /** The plan with the agents that it names, as they are defined now. */
   async #withAgents(plan: PlanSpec): Promise<PlanSpec> {
-    const steps = plan.steps.map(async (step, index) => {
-      if (step.type !== "agent" || typeof step.agent !== "string") return step;
-      return { ...step, agent: await this.#agent(step.agent, `/plan/steps/${index}/agent`) };
-    });
-    return { ...plan, steps: await Promise.all(steps) };
+    const known = new Map<string, { readonly definition: AgentDefinition; readonly chars: number }>();
+    const steps: PlanSpec["steps"] = [];
+    let chars = 0;
+    for (const [index, step] of plan.steps.entries()) {
+      if (step.type !== "agent" || typeof step.agent !== "string") {
+        steps.push(step);
+        continue;
+      }
+      const pointer = `/plan/steps/${index}/agent`;
+      let agent = known.get(step.agent);
+      if (agent === undefined) {
+        const definition = await this.#agent(step.agent, pointer);
+        agent = { definition, chars: JSON.stringify(definition).length };
+        known.set(step.agent, agent);
+      }
+      chars += agent.chars;
+      if (chars > maxAgentChars) {
+        const detail = `The agents that the plan names have more than ${maxAgentChars} characters together, counted at each step. Split the plan.`;
+        refuse("payload-too-large", pointer, detail);
+      }
+      steps.push({ ...step, agent: agent.definition });
+    }
+    return { ...plan, steps };
   }
 
   async #agent(name: string, pointer: string): Promise<AgentDefinition> {

@@ -202,8 +202,8 @@ function inDoubt(call: Call, why: string, cause?: unknown): BatonError {
 async function finish(call: Call, state: EffectResult["state"], resultJson: string): Promise<void> {
   const { parts, context, tool, intent } = call;
   const { callNo, attemptNo } = intent;
-  const account = { traces: state === "succeeded" ? [calledEvent(call, false)] : [] };
-  const result = { callNo, attemptNo, state, resultJson, ...(!call.isLast && { account }) };
+  const account = !call.isLast && state === "succeeded" && { account: { traces: [calledEvent(call, false)] } };
+  const result = { callNo, attemptNo, state, resultJson, ...account };
   const travels = call.isLast && !mayNotRepeat(tool) && resultJson.length <= maxTravellingChars;
   if (travels && context.settleEffect(result)) return;
   const write = () => parts.store.finishEffect(context.step.ref, result);
