@@ -39,6 +39,7 @@ create type baton_v1.settling as (
   delay_ms bigint,
   reason text,
   adds jsonb,
+  questions jsonb,
   concurrency integer,
   result jsonb,
   estimated_ms bigint,
@@ -61,6 +62,28 @@ create type baton_v1.step_key as (
 );
 
 -- tables
+
+create table baton.agent_note (
+  tenant_id uuid not null,
+  note_id uuid not null,
+  agent text not null,
+  source text not null,
+  text text not null,
+  task_id uuid not null,
+  created_at timestamp with time zone not null,
+  words tsvector not null,
+  constraint agent_note_pkey PRIMARY KEY (note_id, tenant_id),
+  constraint agent_note_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id),
+  constraint note_size CHECK (((length(text) >= 1) AND (length(text) <= 4000)))
+);
+CREATE INDEX note_by_agent ON baton.agent_note USING btree (tenant_id, agent, note_id);
+CREATE UNIQUE INDEX note_source ON baton.agent_note USING btree (source, agent, tenant_id);
+alter table baton.agent_note enable row level security;
+alter table baton.agent_note force row level security;
+create policy engine on baton.agent_note for all to baton_engine using (true) with check (true);
+create policy tenant on baton.agent_note for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.agent_note to baton_api;
+grant delete, insert, select, update on baton.agent_note to baton_engine;
 
 create table baton.api_key (
   tenant_id uuid not null,
@@ -125,6 +148,41 @@ create policy engine on baton.blob for all to baton_engine using (true) with che
 create policy tenant on baton.blob for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
 grant delete, insert, select, update on baton.blob to baton_api;
 grant delete, insert, select, update on baton.blob to baton_engine;
+
+create table baton.budget (
+  tenant_id uuid not null,
+  scope text not null,
+  scope_id text not null,
+  cap_tokens bigint,
+  cap_usd numeric,
+  cap_model_calls bigint,
+  cap_tool_calls bigint,
+  cap_wall_ms bigint,
+  settled_tokens bigint not null default 0,
+  settled_usd numeric not null default 0,
+  settled_model_calls bigint not null default 0,
+  settled_tool_calls bigint not null default 0,
+  reserved_tokens bigint not null default 0,
+  reserved_usd numeric not null default 0,
+  reserved_model_calls bigint not null default 0,
+  overrun_tokens bigint not null default 0,
+  overrun_usd numeric not null default 0,
+  began_at timestamp with time zone,
+  caps_changed_at timestamp with time zone,
+  updated_at timestamp with time zone not null,
+  constraint budget_pkey PRIMARY KEY (tenant_id, scope, scope_id),
+  constraint budget_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id),
+  constraint budget_reserved_not_negative CHECK ((LEAST((reserved_tokens)::numeric, reserved_usd, (reserved_model_calls)::numeric) >= (0)::numeric)),
+  constraint budget_scope_known CHECK ((scope = ANY (ARRAY['task'::text, 'tenant'::text, 'tenant-day'::text]))),
+  constraint budget_settled_not_negative CHECK ((LEAST((settled_tokens)::numeric, settled_usd, (settled_model_calls)::numeric, (settled_tool_calls)::numeric) >= (0)::numeric)),
+  constraint budget_wall_clock_is_a_tasks CHECK (((cap_wall_ms IS NULL) OR (scope = 'task'::text)))
+) with (fillfactor=50);
+alter table baton.budget enable row level security;
+alter table baton.budget force row level security;
+create policy engine on baton.budget for all to baton_engine using (true) with check (true);
+create policy tenant on baton.budget for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.budget to baton_api;
+grant delete, insert, select, update on baton.budget to baton_engine;
 
 create table baton.chat_message (
   tenant_id uuid not null,
@@ -243,6 +301,42 @@ alter table baton.live_message force row level security;
 create policy engine on baton.live_message for all to baton_engine using (true) with check (true);
 grant delete, insert, select, update on baton.live_message to baton_engine;
 
+create table baton.question (
+  tenant_id uuid not null,
+  question_id uuid not null,
+  task_id uuid not null,
+  step_id uuid not null,
+  call_no integer not null,
+  attempt_no integer not null,
+  kind text not null,
+  state text not null default 'open'::text,
+  subject jsonb not null,
+  approvers text[] not null default '{}'::text[],
+  quorum integer not null default 1,
+  votes jsonb not null default '[]'::jsonb,
+  answer jsonb,
+  reason text,
+  closed_by text,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  closed_at timestamp with time zone,
+  constraint question_pkey PRIMARY KEY (tenant_id, question_id),
+  constraint question_tenant_id_task_id_fkey FOREIGN KEY (tenant_id, task_id) REFERENCES baton.task_execution(tenant_id, task_id) ON DELETE CASCADE,
+  constraint question_end_is_closed CHECK (((closed_at IS NULL) = (state = 'open'::text))),
+  constraint question_kind_fits CHECK (((state <> ALL (ARRAY['answered'::text, 'approved'::text, 'rejected'::text])) OR ((kind = 'question'::text) = (state = 'answered'::text)))),
+  constraint question_kind_known CHECK ((kind = ANY (ARRAY['question'::text, 'approval'::text]))),
+  constraint question_state_known CHECK ((state = ANY (ARRAY['open'::text, 'answered'::text, 'approved'::text, 'rejected'::text, 'expired'::text, 'withdrawn'::text])))
+);
+CREATE INDEX question_by_step ON baton.question USING btree (tenant_id, task_id, step_id, call_no);
+CREATE INDEX question_open ON baton.question USING btree (tenant_id, question_id) WHERE (state = 'open'::text);
+CREATE INDEX question_to_expire ON baton.question USING btree (expires_at) WHERE ((state = 'open'::text) AND (expires_at IS NOT NULL));
+alter table baton.question enable row level security;
+alter table baton.question force row level security;
+create policy engine on baton.question for all to baton_engine using (true) with check (true);
+create policy tenant on baton.question for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.question to baton_api;
+grant delete, insert, select, update on baton.question to baton_engine;
+
 create unlogged table baton.rate_limit (
   tenant_id uuid not null default '00000000-0000-7000-8000-000000000001'::uuid,
   key text not null,
@@ -253,6 +347,71 @@ alter table baton.rate_limit enable row level security;
 alter table baton.rate_limit force row level security;
 create policy engine on baton.rate_limit for all to baton_engine using (true) with check (true);
 grant delete, insert, select, update on baton.rate_limit to baton_engine;
+
+create table baton.reservation (
+  tenant_id uuid not null,
+  reservation_id uuid not null,
+  task_id uuid,
+  step_id uuid,
+  attempt_no integer,
+  root_task_id uuid,
+  day date not null,
+  kind text not null,
+  provider text,
+  model text,
+  offline boolean not null,
+  state text not null,
+  reserved_tokens bigint not null,
+  reserved_usd numeric not null,
+  capped boolean not null,
+  input_tokens bigint,
+  output_tokens bigint,
+  cost_usd numeric,
+  estimated boolean not null default false,
+  priced boolean not null,
+  created_at timestamp with time zone not null,
+  settled_at timestamp with time zone,
+  constraint reservation_pkey PRIMARY KEY (reservation_id, tenant_id),
+  constraint reservation_end_is_settled CHECK (((state = 'open'::text) = (settled_at IS NULL))),
+  constraint reservation_is_of_an_attempt_or_none CHECK ((num_nulls(task_id, step_id, attempt_no, root_task_id) = ANY (ARRAY[0, 4]))),
+  constraint reservation_kind_known CHECK ((kind = ANY (ARRAY['model'::text, 'tool'::text]))),
+  constraint reservation_model_is_named CHECK (((kind = 'model'::text) = ((model IS NOT NULL) AND (provider IS NOT NULL)))),
+  constraint reservation_state_known CHECK ((state = ANY (ARRAY['open'::text, 'settled'::text, 'lost'::text, 'void'::text])))
+) with (fillfactor=70);
+CREATE INDEX reservation_before_task ON baton.reservation USING btree (created_at) WHERE (task_id IS NULL);
+CREATE INDEX reservation_by_day ON baton.reservation USING btree (tenant_id, day) WHERE ((kind = 'model'::text) AND (state <> 'open'::text));
+CREATE INDEX reservation_by_task ON baton.reservation USING btree (task_id, tenant_id);
+CREATE INDEX reservation_open ON baton.reservation USING btree (created_at) WHERE (state = 'open'::text);
+alter table baton.reservation enable row level security;
+alter table baton.reservation force row level security;
+create policy engine on baton.reservation for all to baton_engine using (true) with check (true);
+create policy tenant on baton.reservation for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.reservation to baton_api;
+grant delete, insert, select, update on baton.reservation to baton_engine;
+
+create table baton.spending (
+  tenant_id uuid not null,
+  day date not null,
+  provider text not null,
+  model text not null,
+  calls bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
+  cost_usd numeric not null,
+  estimated_calls bigint not null,
+  lost_calls bigint not null,
+  unpriced_calls bigint not null,
+  overrun_tokens bigint not null,
+  overrun_usd numeric not null,
+  constraint spending_pkey PRIMARY KEY (tenant_id, day, provider, model),
+  constraint spending_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id)
+) with (fillfactor=50);
+alter table baton.spending enable row level security;
+alter table baton.spending force row level security;
+create policy engine on baton.spending for all to baton_engine using (true) with check (true);
+create policy tenant on baton.spending for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.spending to baton_api;
+grant delete, insert, select, update on baton.spending to baton_engine;
 
 create table baton.task_checkpoint (
   tenant_id uuid not null,
@@ -526,6 +685,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns record; plpgsql volatile; body sha256 d1deebdbbd1b1f2891faaf5bd906577c7c0ee9866e84a7cdf36e215d6e58138a
 -- function baton_v1.advance_maps(p_parents baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 01fde7e6db198ae3bd4dc935004f199844e01e32d32ae49b1ca48cd8e3e308ab
+-- function baton_v1.answer_question(p_tenant uuid, p_question uuid, p_word jsonb, p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 cc105a2b0dd2ddcd3dc69f4a2e46f450d599dfd7b980564bedac2b46075af1fb
 -- function baton_v1.append_live(p_topics text[], p_payloads text[])
 --   returns void; plpgsql volatile; body sha256 7c1ca10ac46646f9e3dca1d20e60f47732039a9252bf65ccc12c0867d8e7d3bd
 -- function baton_v1.append_replies(p_ok baton_v1.settling[], p_now timestamp with time zone)
@@ -533,13 +694,21 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
 --   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
 -- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean, p_with_tasks boolean)
---   returns json; plpgsql stable; body sha256 0b0e3d8e8df0e3abe12b84e39b05cd4fbd410a7503ed6a5afbe7044cc6ebd6a6
+--   returns json; plpgsql stable; body sha256 4f408b5b5f74f664cd774ab39d40935394f98e29926511b0a25b8901457577dc
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
 --   returns text; sql immutable parallel safe; body sha256 acf276176f73efa09822586c5de6ce9f53d10cb47ae5e17b85b5442824f1c2b1
+-- function baton_v1.budget_room(p_budget baton.budget, p_call jsonb, p_now timestamp with time zone)
+--   returns TABLE(place integer, kind text, cap numeric, settled numeric, reserved numeric, needed numeric, fits numeric, alone numeric); sql immutable; body sha256 87a1503b6a9b242a11e9a24e8876676ab9665b3e70f6e9abb65283489223681c
+-- function baton_v1.budget_verdict(p_budgets baton.budget[], p_call jsonb, p_now timestamp with time zone, OUT fits numeric, OUT capped boolean, OUT wall jsonb, OUT refusal jsonb)
+--   returns record; sql immutable; body sha256 5c34dc1f2c4f7dee2bd6546179a168309d40999a8942d034b573a5b789805c90
 -- function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
---   returns jsonb; plpgsql volatile; body sha256 6dc7ddc8382903c2f20af5893a7f96c93974c11d714f5453f26d12cb7f2980e6
+--   returns jsonb; plpgsql volatile; body sha256 0791fe76a2de3dd45b9babab729f186aa24809d54d078fdee5a5291781938125
+-- function baton_v1.caps_of(p_budget baton.budget)
+--   returns jsonb; sql immutable parallel safe; body sha256 6b58a11e18bbb36209966277d0d757018229f88b0f2838d7e8086defdf3f8993
+-- function baton_v1.change_task_budget(p_tenant uuid, p_task uuid, p_change jsonb, p_by text, p_reason text, p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 1c996bb76c1179e735aa222b6853e8da9b08b60bf9fdf6c3138cfd862638fb3e
 -- function baton_v1.checkpoint_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql volatile; body sha256 90c5a3c416da61f8a11bd5eb9ac7f4d248cad809a6b6aeebd1dcb74ded2b8a54
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
@@ -562,6 +731,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 c3e652a408db611c4e17e6c30220a276c1b057145a8a2e785cb5266e40c62955
 -- function baton_v1.create_tasks(p_tasks jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 031e4d70e4e456e30b4ea3cca469b9fafc41802a7abd829f2774325c3627da34
+-- function baton_v1.created_caps(p_settings jsonb)
+--   returns jsonb; sql immutable parallel safe; body sha256 32ae512bb72485695700ccf8fe6b338ca9b9dc27c476985e9a045ad3d3d20679
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
 --   returns text; sql immutable parallel safe; body sha256 4d4d58c9fc5e686cccf816c119f61ff02227b2f558db5e9062c29d311d82b520
 -- function baton_v1.dispatch(p_pool text, p_room integer, p_queue_waiting integer)
@@ -572,6 +743,10 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns void; plpgsql volatile; body sha256 3b539025b66456bf13cd2a6b00395d7ed1034af0019ccb4cb3d3ebe6afd97677
 -- function baton_v1.error_pattern(p_message text)
 --   returns text; sql immutable parallel safe; body sha256 9df64e0e4b6f8a43f52ad1bd63e72afd6e26fc463ee600375599ea1ac9673aaa
+-- function baton_v1.expire_questions(p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 5764f8be55dd36eac5c647e14aaf222dd188bcbf11c26d7f55e9b5d050462256
+-- function baton_v1.expire_reservations()
+--   returns integer; plpgsql volatile; body sha256 5387ceecf74945e4dede96e4aaa5782e9c7c1941db26fb96874b7cc109ccee81
 -- function baton_v1.finish_effects(p_results jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 d2dc637fb403312eeeff3e2a38edb42421d6fbd6d6bd329145cabd7fa6cf7792
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
@@ -584,10 +759,16 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns boolean; sql immutable parallel safe; body sha256 e1b14d0dd97e9063a34647efd0d8b22e1e35b436debb16eeebee566f886f3c65
 -- function baton_v1.legal_task_move(p_from text, p_to text)
 --   returns text; plpgsql immutable parallel safe; body sha256 1539d58483fda445b6eebf2a75cb715df2ca605a736647c445d2fc3a2549dae0
--- function baton_v1.outcome_drafts(p_ok baton_v1.settling[])
---   returns baton_v1.draft[]; sql immutable; body sha256 5c777a137f5ab65963441b21882f073c903f9736c33e0dd0e313d0e66199d9b1
+-- function baton_v1.open_budgets(p_keys jsonb, p_now timestamp with time zone)
+--   returns baton.budget[]; plpgsql volatile; body sha256 422d66f88b47f7f60ff2e52331ff902d52854a4039b5f40bb74f9a486d6c55fb
+-- function baton_v1.outcome_drafts(p_ok baton_v1.settling[], p_now timestamp with time zone)
+--   returns baton_v1.draft[]; sql immutable; body sha256 b48fe7e289facd7822d3d9da90ba8f8f9a98e4e28dba53eea41f2bc9138ba0cc
+-- function baton_v1.output_for(p_kind text, p_free numeric, p_call jsonb)
+--   returns numeric; sql immutable parallel safe; body sha256 0d5dfc5f823ee574f65d190c8897985eaddf72f8896046b7d103f82ac45189ed
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 --   returns jsonb; plpgsql volatile; body sha256 af1800633b855e735fda7e52e1c89c2963bde84f8f9e0bedc2a6d88aa7710b43
+-- function baton_v1.questions_asked(p_questions jsonb, p_now timestamp with time zone)
+--   returns jsonb; sql immutable parallel safe; body sha256 403512707d7c53a53e3bed1304271b86c2eacec3ce6d2388d94021c95c4a2d0e
 -- function baton_v1.reap()
 --   returns jsonb; plpgsql volatile; body sha256 76eb2f9faa4878388a17f2ed4be628444381bbd8ea69a1428ff4c86c2562584b
 -- function baton_v1.release_orphans(p_session uuid, p_performing jsonb, p_older_ms integer)
@@ -595,7 +776,13 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.release_steps(p_steps jsonb, p_reason text, p_now timestamp with time zone)
 --   returns integer; plpgsql volatile; body sha256 274f17d30d52912fe7c97fb6d2b530a1bdd94dbaed8473cea2623d3ab66638a3
 -- function baton_v1.reopen_answered(p_keys baton_v1.step_key[])
---   returns void; plpgsql volatile; body sha256 448ca5007c9c6b528e177674c39529ab047b412be743dc32a1881da626712e9f
+--   returns void; plpgsql volatile; body sha256 82c89607f7ea3d370b51d5f09cfd3253b513140210998ca69b8cbae57baea686
+-- function baton_v1.reopen_raised(p_keys baton_v1.step_key[])
+--   returns void; plpgsql volatile; body sha256 2938e2ae4ee33ed07837f896d41c45328cf3042ce47092a38d4969edaadc6c9c
+-- function baton_v1.reservation_of(p_call jsonb, p_day date, p_tokens bigint, p_usd numeric, p_capped boolean, p_now timestamp with time zone)
+--   returns baton.reservation; sql immutable; body sha256 e6329cc6ec9fa6acbf8c998617205b5943848b519aa19039938f00ec424c990c
+-- function baton_v1.reserve(p_calls jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 b9c571747e62212496279399a6c15a724371f067fe3b61484c520790d1ad4df9
 -- function baton_v1.resolve_effect(p_key baton_v1.step_key, p_call integer, p_attempt integer, p_resolution jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 306731fd347fdd1dc79da1103317dc3b812004c12bb697e443422d8789c58154
 -- function baton_v1.resolve_step(p_key baton_v1.step_key, p_attempt integer, p_resolution jsonb, p_content bytea, p_room integer)
@@ -612,21 +799,33 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 820711e17c22ade4f2f34060c3feeb37aa76badc3c1fbace26b4938a1849f222
 -- function baton_v1.save_checkpoint(p_key baton_v1.step_key, p_attempt integer)
 --   returns jsonb; plpgsql volatile; body sha256 697c295503e2ac5a2787379f66e62008a4168ae235a0811e129fc2b0a0912cc5
+-- function baton_v1.search_notes(p_tenant uuid, p_agent text, p_query text, p_limit integer)
+--   returns TABLE("noteId" uuid, text text, "taskId" uuid, "createdAt" double precision); sql stable; body sha256 8c67bc49e3aec41a63a772ba4d598681876e2e58795a76b433576dbed985763f
+-- function baton_v1.set_tenant_budget(p_tenant uuid, p_scope text, p_caps jsonb)
+--   returns void; plpgsql volatile; body sha256 202bb09efaf6b69fbe7937922eeff94b94c334bf13917f601c89129fc663be8c
 -- function baton_v1.settle(p_outcomes jsonb, p_effects jsonb, p_session uuid, p_flush uuid, p_room integer, p_with_tasks boolean)
---   returns json; plpgsql volatile; body sha256 77adbaa35955b3c4683b3e6aa9c0b20d2626d83d71ddc7b1737974a56c2e7bfa
+--   returns json; plpgsql volatile; body sha256 cc3fa769a5e319653219010324e62479863dc7a5674266789e32e6fa7797a103
 -- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled integer, OUT answers jsonb, OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile; body sha256 17a6b43fa25708c32d4567e7ec4ef8c251e03241e23f9685b7e27a0c9c43ff5d
+-- function baton_v1.settle_reservations(p_settlements jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 482a31fb3c5c2a48823e4c476b8af65b380e6f810e2f8d498c5f17fab9eb4e53
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 86673a66c0bdc0fd79fff2aa72cfb8188be65a0192d92759e960fc29f72fa2ef
 -- function baton_v1.step_added(p_step jsonb)
 --   returns jsonb; sql stable parallel safe; body sha256 cf5f2759bafb41c2adcb78759eb5b126a8ed12d9cb1db2ec7f3362e10c142033
+-- function baton_v1.store_note(p_tenant uuid, p_agent text, p_note uuid, p_source text, p_text text, p_task uuid, p_most integer)
+--   returns integer; plpgsql volatile; body sha256 16a762faee0c6e754afa46ce213f4bf3b18fc1f6ea36953728f3658ac150c529
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
 --   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)
 --   returns void; sql volatile; body sha256 69cd9a66dd9b2e72fe472a55ec8f1d83415764eddb3930f80242674309ffd6dd
+-- function baton_v1.wake_answered(p_keys baton_v1.step_key[], p_drafts baton_v1.draft[], p_room integer, p_now timestamp with time zone)
+--   returns jsonb; plpgsql volatile; body sha256 18e006f60dfa8c3c9beadc92c423f3f34e6c0d519624f68c898028c543350cc7
 -- function baton_v1.write_effect_results(p_results jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 9a689401f45e6c88712422d0d8b41758082ae8528f02b0fcb805ad04d7d3e241
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)
---   returns void; sql volatile; body sha256 733fd992cdffa752d69f4e085b5f2bed86ac030129941b259e91f375aed7472f
+--   returns void; sql volatile; body sha256 0109fc84af44c3bfc69ee768e06ed283045530e159579d363c47c1700c84a422
+-- function baton_v1.write_questions(p_ok baton_v1.settling[], p_now timestamp with time zone)
+--   returns void; sql volatile; body sha256 65c0b27d3c1e75f4b17f93e017355ef889dd159353230da3bb802ae5fe9e6392

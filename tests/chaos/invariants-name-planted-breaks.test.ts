@@ -94,7 +94,7 @@ function history(planted: Planted = {}): Judged {
   const evidence = {
     tasks: [{ taskId, expected: { state: "completed", stepCount: 1 }, task, steps: [step], traces }],
     effects: planted.effects ?? [effect(1), effect(2)],
-    effectSteps: new Map([[stepId, { taskId, state: "completed" }]]),
+    effectSteps: new Map([[stepId, { taskId, state: "completed", calls: 1 }]]),
     unknownTaskIds: [],
     deadlocks: planted.deadlocks ?? 0,
     longestGapMs: 0,

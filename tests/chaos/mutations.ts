@@ -63,6 +63,13 @@ export const mutations: readonly Mutation[] = [
     // The continuations of the settle whose answer was lost belong to a worker that does not know of them.
     finding: /^I9|attempted again/,
   },
+  {
+    id: "reserved",
+    breaks: "a reservation no longer leaves what other calls have reserved",
+    edits: [{ verb: "budget_room", from: "r.cap - r.settled - r.reserved", to: "r.cap - r.settled" }],
+    caughtBy: "runaway",
+    finding: /The provider charged|tokens of|of 20 children completed/,
+  },
 ];
 
 /** What is broken may stand still for good: nobody has to wait for it as long as for what is sound. */

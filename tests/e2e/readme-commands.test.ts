@@ -20,7 +20,7 @@ const pages = [
     .map((path) => join("docs", path)),
 ];
 /** Pages for people who use Baton; what they say to type is performed. */
-const manuals = ["README.md", "docs/cli.md", "docs/demo.md"];
+const manuals = ["README.md", "docs/cli.md", "docs/demo.md", "docs/approvals.md"];
 const commands = manuals.flatMap((page) => commandsOf(read(page)));
 const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 /** For commands of which only the names count. */
@@ -200,13 +200,15 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
       expect(code, `${text}\n${stdout}\n${stderr}\n${stack.logs().slice(-3_000)}`).toBe(0);
       expect(stdout, text).not.toBe("");
     };
-    const isPlace = (word: string) => /^<(?:task|id|step)>$/.test(word);
-    // Each of these commands moves its step, so each gets one of its own: out of attempts, or with a call in doubt.
-    const stepOf = new Map(
+    const isPlace = (word: string) => /^<(?:task|id|step|question)>$/.test(word);
+    // Each of these commands moves what it names, so each gets one of its own.
+    const ownOf = new Map(
       await Promise.all(
         typed
-          .filter(({ given }) => given?.includes("<step>"))
-          .map(async ({ text }) => {
+          .filter(({ given }) => given?.includes("<step>") || given?.includes("<question>"))
+          .map(async ({ text, given }) => {
+            if (given?.includes("<question>"))
+              return [text, given[0] === "answer" ? await asked(stack, model) : await waiting(stack)] as const;
             const isInDoubt = /--happened|--did-not-happen/.test(text);
             return [text, isInDoubt ? await inDoubt(stack) : await outOfAttempts(stack)] as const;
           }),
@@ -219,7 +221,9 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
       ...(later ?? []).map(({ text, given = [] }) =>
         perform(
           text,
-          given.map((word) => (word === "<step>" ? (stepOf.get(text) ?? "") : isPlace(word) ? newest : word)),
+          given.map((word) =>
+            /^<(?:step|question)>$/.test(word) ? (ownOf.get(text) ?? "") : isPlace(word) ? newest : word,
+          ),
         ),
       ),
       ...["tail", "why"].map((name) => perform(name, [name, newest])),
@@ -235,6 +239,33 @@ async function inDoubt({ client }: Stack): Promise<string> {
   await until("its call is in doubt", async () => (await client.getTask(id)).state === "blocked");
   const { waits } = await client.request("whyTask", { params: { id } });
   return waits[0]?.stepId ?? "";
+}
+
+/** The id of a call that waits for approval. */
+async function waiting({ client }: Stack): Promise<string> {
+  const step = {
+    id: "write",
+    type: "tool" as const,
+    tool: "artifact.write",
+    arguments: { name: "a.txt", content: "a" },
+  };
+  const settings = { approvals: [{ tools: ["artifact.*"] }] };
+  return questionOf(client, (await client.createTask({ plan: { steps: [step] }, settings })).id);
+}
+
+/** The id of an agent's question. */
+async function asked({ client }: Stack, model: ScriptedModel): Promise<string> {
+  const call = { name: "ask_user", input: { question: "Which date?" } };
+  const prompt = model.script({ reason: [{ toolCalls: [call] }, { text: "On Friday, then." }] });
+  const agent = { name: "asker", description: "Asks.", instructions: "You ask.", tools: ["ask_user"] };
+  const steps = [{ id: "ask", type: "agent" as const, agent, prompt }];
+  return questionOf(client, (await client.createTask({ plan: { steps } })).id);
+}
+
+async function questionOf(client: Stack["client"], taskId: string): Promise<string> {
+  await until("it waits for a person", async () => (await client.getTask(taskId)).state === "waiting");
+  const { waits } = await client.request("whyTask", { params: { id: taskId } });
+  return waits[0]?.question?.id ?? "";
 }
 
 /** The id of a step that is out of attempts. */

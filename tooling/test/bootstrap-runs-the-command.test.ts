@@ -24,16 +24,16 @@ echo "resolved 12 packages"
 const main = `
 const [, , command, ...args] = process.argv;
 const { INIT_CWD, BATON_LIFETIME_FD, PATH, NODE_COMPILE_CACHE: cache } = process.env;
+// Before it says anything: who hears of it may send a signal at once.
+if (args[0] === "trap") {
+  process.on("SIGINT", () => process.exit(41));
+  process.on("SIGTERM", () => process.exit(42));
+}
 console.log(JSON.stringify({ command, args, cwd: process.cwd(), INIT_CWD, fd: BATON_LIFETIME_FD, path: PATH, cache, pid: process.pid }));
 const stay = () => setInterval(() => undefined, 60_000);
 if (args[0] === "exit") process.exit(Number(args[1]));
 if (args[0] === "die") process.kill(process.pid, "SIGKILL");
-if (args[0] === "stay") stay();
-if (args[0] === "trap") {
-  process.on("SIGINT", () => process.exit(41));
-  process.on("SIGTERM", () => process.exit(42));
-  stay();
-}
+if (args[0] === "stay" || args[0] === "trap") stay();
 `;
 
 interface Workspace {

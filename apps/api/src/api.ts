@@ -10,8 +10,10 @@
  */
 import { openApiDocument } from "@baton/contracts";
 import { Hono } from "hono";
+import { agentCode } from "./agents/code.ts";
 import { rememberKeys } from "./access/known-keys.ts";
 import { boardAsHono } from "./board/access.ts";
+import { budgetCode } from "./budgets/code.ts";
 import { docsHeaders, docsPage } from "./docs/page.ts";
 import type { ApiDeps } from "./deps.ts";
 import { chatCode } from "./chat/code.ts";
@@ -19,6 +21,7 @@ import { uiStream } from "./chat/streams.ts";
 import { orchestrationCode } from "./orchestration/code.ts";
 import { deadLetterCode } from "./dead-letters/code.ts";
 import { effectCode } from "./effects/code.ts";
+import { questionCode } from "./questions/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
 import { KeyReturns } from "./routing/key-returns.ts";
@@ -45,6 +48,9 @@ export function createApi(given: ApiDeps): Api {
       ...taskCode(deps, creation, cursors),
       ...deadLetterCode(deps, cursors),
       ...effectCode(deps, cursors),
+      ...questionCode(deps, cursors),
+      ...agentCode(deps, cursors),
+      ...budgetCode(deps),
       ...chatCode(deps, creation),
       ...orchestrationCode(deps, creation),
       ...serviceCode(deps),

@@ -12,6 +12,7 @@ import { interactivePool, plannedPool } from "@baton/core/plan";
 import type { LogPort, MeterPort } from "@baton/core/ports";
 import { openAgentFolder } from "@baton/definitions";
 import { lifetimeVariable } from "@baton/embedded/lifetime";
+import { modelsWithinTenant } from "@baton/executor";
 import { shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
 import { openRuntime, startLives } from "@baton/runtime";
@@ -113,7 +114,8 @@ function depsOf(
       return meter.text();
     },
     loopLagMs,
-    decide: (message, { model, signal }) => shouldOrchestrate(message, { models, model, signal }),
+    decide: (message, { tenantId, model, signal }) =>
+      shouldOrchestrate(message, { models: modelsWithinTenant(models, store, tenantId), model, signal }),
     ...(config.api.agentsFolder !== undefined && { agents: openAgentFolder(config.api.agentsFolder) }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
     mcpServers: new Map(),

@@ -25,7 +25,7 @@ export interface ApiDeps {
   /** Whether a message is answered at once or becomes a task. */
   readonly decide: (
     message: string,
-    options: { readonly model: ModelRef | undefined; readonly signal: AbortSignal },
+    options: { readonly tenantId: string; readonly model: ModelRef | undefined; readonly signal: AbortSignal },
   ) => Promise<Decision>;
   /** MCP servers by id, with the names their tools have in the catalogue. */
   readonly mcpServers: ReadonlyMap<string, { readonly tools: readonly string[] }>;

@@ -3,6 +3,7 @@ import { problem, routes } from "@baton/contracts";
 import type { OperationId, RouteShape } from "@baton/contracts";
 import { defaultTenantId } from "@baton/core";
 import type { ClaimedStep, WakeUp } from "@baton/core/ports";
+import type { NewQuestion } from "@baton/core/questions";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { claim, wakeUpOf } from "./claims.ts";
 import { createInstallation, newId } from "./installation.ts";
@@ -252,6 +253,171 @@ describe("a task over HTTP", () => {
     });
   });
 
+  it("shows what its steps ask people, and takes a person's word", async () => {
+    const asking = async (
+      questions: readonly Omit<NewQuestion, "questionId" | "approvers" | "quorum">[],
+      more = {},
+    ) => {
+      const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
+      const { ref, attemptNo } = await claim(at, id);
+      const outcome = {
+        outcome: "asked" as const,
+        questions: questions.map((each) => ({ questionId: newId(), approvers: [], quorum: 1, ...each, ...more })),
+      };
+      await at.store.settleAttempt({ ref, attemptNo, outcome, traces: [], mayContinue: false });
+      return { id, stepId: ref.stepId, ids: outcome.questions.map(({ questionId }) => questionId) };
+    };
+    const subject = { tool: "mail.send", effect: "irreversible", arguments: { to: "all" } } as const;
+    const question = { callNo: 1, kind: "question", subject: { text: "Which?", options: ["a"] } } as const;
+    const approval = { callNo: 2, kind: "approval", subject } as const;
+    const { id, stepId, ids } = await asking([question, approval]);
+    const [first = "", second = ""] = ids;
+    expect(await ask("getTask", { params: { id } })).toMatchObject({ state: "waiting" });
+    const { questions } = await ask("listQuestions", { query: `?taskId=${id}&state=open&limit=1` });
+    expect(questions).toHaveLength(1);
+    expect(await ask("getQuestion", { params: { id: second } })).toMatchObject({
+      stepKey: "a",
+      arguments: { to: "all" },
+      quorum: 1,
+    });
+    expect(await ask("answerQuestion", { params: { id: first }, body: { answer: "b" } })).toMatchObject({
+      ...{ id: first, taskId: id, stepId, state: "answered", changed: true },
+      ...{ stepState: "waiting", taskState: "waiting" },
+    });
+    expect(await ask("approveCall", { params: { id: second } })).toMatchObject({
+      state: "approved",
+      stepState: "ready",
+      votes: 1,
+    });
+    expect(await ask("approveCall", { params: { id: second } })).toMatchObject({ changed: false });
+    const third = (await asking([approval])).ids[0] ?? "";
+    expect(await ask("rejectCall", { params: { id: third }, body: { reason: "no" } })).toMatchObject({
+      state: "rejected",
+    });
+    const refused = await at.call("POST", `/api/v1/questions/${third}/approve`, { body: {} });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      409,
+      { code: "illegal-transition", detail: expect.stringContaining("rejected already") },
+    ]);
+    const fourth = (await asking([approval], { approvers: ["somebody else"] })).ids[0] ?? "";
+    const forbidden = await at.call("POST", `/api/v1/questions/${fourth}/approve`, { body: {} });
+    expect([forbidden.status, await forbidden.json()]).toMatchObject([403, { code: "forbidden" }]);
+    const unknown = await at.call("POST", `/api/v1/questions/${newId()}/approve`, { body: {} });
+    expect(unknown.status).toBe(404);
+  });
+
+  it("has a budget that a person reads and changes, and that says why it holds a step", async () => {
+    const budget = { tokens: 500, onBreach: "ask" };
+    const { id } = await ask("createTask", {
+      body: { plan: { steps: [{ id: "b", type: "llm", prompt: "x" }] }, settings: { budget } },
+    });
+    const { ref, attemptNo, task } = await claim(at, id);
+    const reserve = () =>
+      at.store.reserveCall({
+        ...{ kind: "model", ref, attemptNo, caps: { tokens: 500 }, createdAt: task.createdAt, offline: false },
+        ...{ model: { provider: "p", model: "m" }, inputTokens: 100, least: 50, most: 50, price: null },
+      });
+    const reserved = await reserve();
+    if ("refusal" in reserved) throw new Error("It fits.");
+    expect(await ask("getTaskBudget", { params: { id } })).toMatchObject({
+      taskId: id,
+      caps: { tokens: 500 },
+      settled: { tokens: 0 },
+      reserved: { tokens: 150, modelCalls: 1 },
+    });
+    const refusal = async (body: unknown) => {
+      const response = await at.call("PATCH", `/api/v1/tasks/${id}/budget`, { body });
+      const { code, errors } = problem.parse(await response.json());
+      return [response.status, code, errors?.[0]?.pointer];
+    };
+    expect(await refusal({ tokens: 149 })).toEqual([409, "illegal-transition", "/tokens"]);
+    expect(await refusal({ toolCalls: 5 })).toEqual([409, "illegal-transition", "/toolCalls"]);
+    expect(await refusal({ tokens: -1 })).toEqual([400, "invalid-request", "/tokens"]);
+    expect(await refusal({ token: 1 })).toEqual([400, "invalid-request", "/token"]);
+    const spent = { inputTokens: 100, outputTokens: 20, costUsd: null, estimated: true };
+    await at.store.settleCall({ tenantId: ref.tenantId, reservationId: reserved.reservationId, outcome: { spent } });
+    const error = { code: "budget-exceeded", message: "The task's budget allows 500 tokens.", causes: [] };
+    await at.store.settleAttempt({
+      ref,
+      attemptNo,
+      outcome: { outcome: "held", error },
+      traces: [],
+      mayContinue: false,
+    });
+    expect(await ask("whyTask", { params: { id } })).toMatchObject({
+      state: "blocked",
+      waits: [
+        { on: "budget", detail: error.message, movedBy: expect.stringContaining(`PATCH /api/v1/tasks/${id}/budget`) },
+      ],
+    });
+    expect(await ask("changeTaskBudget", { params: { id }, body: { tokens: 5_000, reason: "worth it" } })).toEqual({
+      taskId: id,
+      state: "running",
+      changed: true,
+    });
+    expect(await ask("getTaskBudget", { params: { id } })).toMatchObject({
+      caps: { tokens: 5_000 },
+      settled: { tokens: 120 },
+    });
+    for (const group of ["day", "model", "task"])
+      expect(await ask("getUsage", { query: `?group_by=${group}` })).toMatchObject({
+        groupBy: group,
+        total: { calls: 1, estimatedCalls: 1, unpricedCalls: 1, inputTokens: 100 },
+        rows: [{ calls: 1 }],
+      });
+  });
+
+  it("that failed returns what it has, and names what is missing and why", async () => {
+    const steps = [
+      { id: "a", type: "tool", tool: "clock.now" },
+      { id: "b", type: "tool", tool: "clock.now" },
+      { id: "c", type: "tool", tool: "clock.now", depends_on: ["b"] },
+    ];
+    const { id } = await ask("createTask", { body: { plan: { steps } } });
+    const task = { tenantId: defaultTenantId, taskId: id };
+    const [first, second] = await Promise.all(
+      (await at.store.listTaskSteps(task, { limit: 2 })).map(
+        async ({ stepId }) => (await at.store.claimStep({ ...task, stepId, dispatchNo: 1 })) as ClaimedStep,
+      ),
+    );
+    if (first === undefined || second === undefined) throw new Error("Both may be claimed.");
+    const outcome = { outcome: "completed" as const, outputJson: '{"made":1}', deadEdges: [] };
+    await at.store.settleAttempt({ ref: first.ref, attemptNo: 1, outcome, traces: [], mayContinue: false });
+    const error = { code: "deadline-exceeded", message: "too slow", causes: [] };
+    await at.store.settleAttempt({
+      ref: second.ref,
+      attemptNo: 1,
+      outcome: { outcome: "exhausted", error },
+      traces: [],
+      mayContinue: false,
+    });
+    const shown = await ask("getTask", { params: { id } });
+    expect(shown).toMatchObject({
+      state: "failed",
+      partial: {
+        outputs: [{ key: "a", output: { made: 1 } }],
+        missing: [
+          { key: "b", state: "failed", why: "deadline-exceeded: too slow" },
+          { key: "c", state: "pending", why: "not begun: it needs b" },
+        ],
+        missingSteps: 2,
+      },
+    });
+    expect(shown.result).toBeUndefined();
+  });
+
+  it("shows what its agents keep across tasks, and lets a person delete it", async () => {
+    const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
+    const { ref } = await claim(at, id);
+    for (const text of ["one", "two"])
+      await at.store.storeNote(ref, { agent: "keeper", noteId: newId(), source: text, text });
+    const { notes } = await ask("listAgentNotes", { params: { name: "keeper" }, query: "?limit=1" });
+    expect(notes).toMatchObject([{ text: "two", taskId: id }]);
+    await ask("deleteAgentNote", { params: { name: "keeper", id: notes[0].id } });
+    expect((await ask("listAgentNotes", { params: { name: "keeper" } })).notes).toMatchObject([{ text: "one" }]);
+    expect((await at.call("DELETE", `/api/v1/agents/keeper/notes/${newId()}`)).status).toBe(404);
+  });
+
   it("hands out its artifacts as downloads that no browser runs", async () => {
     const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
     const step = await claim(at, id);
@@ -367,6 +533,14 @@ describe("the rest of the table", () => {
     expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(200);
     await ask("revokeKey", { params: { id: created.id } });
     expect((await at.call("GET", "/api/v1/tools", { key: created.key })).status).toBe(401);
+    const params = { scope: "tenant-day" };
+    expect(await ask("setTenantBudget", { params, body: { usd: 50, modelCalls: 1_000 } })).toMatchObject({
+      scope: "tenant-day",
+      caps: { usd: 50, modelCalls: 1_000 },
+    });
+    await ask("setTenantBudget", { params, body: {} });
+    expect(await ask("getTenantBudget", { params })).toMatchObject({ caps: {} });
+    expect((await at.call("GET", "/api/v1/budgets/year")).status).toBe(404);
     for (const id of ["health", "live", "ready", "metrics"] as const) await ask(id);
     expect((await ask("ready")).checks).toEqual({ store: "ok", workers: "serving", eventLoop: "ok" });
     await ask("stopChat", { params: { id: "nowhere" } });
@@ -406,10 +580,11 @@ it("what another tenant owns does not exist", async () => {
   const stranger = newId();
   await at.database.addTenant(stranger);
   const key = await at.addKey(["admin"], stranger);
-  for (const path of ["", "/steps", "/traces", "/why", "/artifacts", "/checkpoints"]) {
+  for (const path of ["", "/steps", "/traces", "/why", "/budget", "/artifacts", "/checkpoints"]) {
     expect((await at.call("GET", `/api/v1/tasks/${id}${path}`, { key })).status, path).toBe(404);
   }
   expect((await at.call("POST", `/api/v1/tasks/${id}/cancel`, { key })).status).toBe(404);
+  expect((await at.call("PATCH", `/api/v1/tasks/${id}/budget`, { key, body: { tokens: 5 } })).status).toBe(404);
   expect((await at.call("DELETE", `/orchestrate?taskId=${id}`, { key })).status).toBe(404);
   expect(((await (await at.call("GET", "/api/v1/tasks", { key })).json()) as { tasks: unknown[] }).tasks).toEqual([]);
   expect((await at.store.getTask({ tenantId: defaultTenantId, taskId: id }))?.state).toBe("pending");

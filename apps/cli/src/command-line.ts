@@ -1,12 +1,14 @@
 /** Every command with its options, as commander knows them. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Scope } from "@baton/contracts";
+import { budget, usage } from "./commands/budget.ts";
 import { showConfig } from "./commands/config.ts";
 import { listDeadLetters, retryDeadLetters, showDeadLetter } from "./commands/dead-letters.ts";
 import { demo } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
 import { createKey, listKeys, revokeKey } from "./commands/key.ts";
 import { migrateDatabase } from "./commands/migrate.ts";
+import { answer, approve, listQuestions, reject } from "./commands/questions.ts";
 import { resolveStep } from "./commands/resolve.ts";
 import { run } from "./commands/run.ts";
 import type { ModelName } from "./commands/run.ts";
@@ -31,6 +33,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   addStackCommands(program, ends);
   addTaskCommands(program, ends);
   addDeadLetterCommands(program, ends);
+  addQuestionCommands(program, ends);
   addInstallationCommands(program, ends);
   await program.parseAsync([...argv], { from: "user" });
   return exitCode;
@@ -84,6 +87,23 @@ function addTaskCommands(program: Command, ends: Ends): void {
   about("status", "how far a task is; without an id, the newest tasks", "[id]").action(ends(status));
   about("tail", "what happened to a task, and what happens").action(ends(tail));
   about("why", "what a task waits for, and what would move it").action(ends(why));
+  about("budget", "what a task may spend and has spent; with caps, changes them")
+    .option("--tokens <n>", "input and output tokens; none = no cap", wholeCap)
+    .option("--usd <n>", "US dollars; none = no cap", dollarCap)
+    .option("--model-calls <n>", "calls of models; none = no cap", wholeCap)
+    .option("--tool-calls <n>", "calls of tools; none = no cap", wholeCap)
+    .option("--wall-ms <n>", "milliseconds since its creation; none = no cap", wholeCap)
+    .option("--reason <text>", "kept in the task's traces")
+    .action(ends(budget));
+  program
+    .command("usage")
+    .description("what model calls have cost: by day, by model or by task")
+    .addOption(new Option("--by <group>", "how to add up").choices(["day", "model", "task"]).default("day"))
+    .option("--from <day>", "the first day, like 2026-11-01 (default: 30 days ago)")
+    .option("--to <day>", "the last day (default: today, UTC)")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(usage));
   const intents: Readonly<Record<IntentName, string>> = {
     cancel: "end a task; running steps are told to stop",
     pause: "let nothing of a task start until it is resumed",
@@ -95,6 +115,35 @@ function addTaskCommands(program: Command, ends: Ends): void {
       .option("--reason <text>", "kept in the task's traces")
       .action(ends((id: string, options: object) => intend(name as IntentName, id, options)));
   }
+}
+
+function addQuestionCommands(program: Command, ends: Ends): void {
+  program
+    .command("questions")
+    .description("what steps ask people: questions of agents, and calls that wait for an approval")
+    .option("--task <id>", "only of this task")
+    .option("--all", "those that are closed, too")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(listQuestions));
+  const about = (name: string, description: string) =>
+    program.command(name).description(description).argument("<id>", "the question's id");
+  about("answer", "answer a question")
+    .argument("<text>", "the answer")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(answer));
+  about("approve", "let a call be made")
+    .option("--arguments <json>", "with other arguments than were asked for")
+    .option("--reason <text>", "kept in the traces")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(approve));
+  about("reject", "keep a call from being made")
+    .requiredOption("--reason <text>", "told to the agent, and kept in the traces")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(reject));
 }
 
 function addDeadLetterCommands(program: Command, ends: Ends): void {
@@ -183,6 +232,18 @@ function scopes(text: string): Scope[] {
 function count(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Name a whole number from 1 to 999.");
+}
+
+function wholeCap(text: string): number | null {
+  if (text === "none") return null;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Name a whole number, or none.");
+}
+
+function dollarCap(text: string): number | null {
+  if (text === "none") return null;
+  if (/^\d{1,6}(\.\d{1,9})?$/.test(text) && Number(text) > 0) return Number(text);
+  throw new InvalidArgumentError("Name an amount like 2.50, or none.");
 }
 
 function modelName(text: string): ModelName {

@@ -28,6 +28,8 @@ describe("a wrong command line", () => {
     ["a number that is none", ["dev", "--workers", "0"], /whole number from 1 to 999/],
     ["a port that is none", ["dev", "--port", "65536"], /port from 0 to 65535/],
     ["scopes that are none", ["key", "create", "ci", "--scopes", "all"], /Name some of read, write, admin/],
+    ["a cap that is none", ["budget", id, "--tokens", "-5"], /Name a whole number, or none/],
+    ["a group that is none", ["usage", "--by", "moon"], /Allowed choices are day, model, task/],
     ["a model without its provider", ["demo", "--model", "claude"], /Name a provider and a model, like anthropic/],
   ])("with %s ends with 64 and names the fix", async (_what, args, said) => {
     const { exit, stdout, stderr } = await finished(baton(args, { cwd: await temporaryFolder() }));
@@ -45,6 +47,8 @@ describe("a wrong command line", () => {
       "status",
       "tail",
       "why",
+      "budget",
+      "usage",
       "cancel",
       "dead-letters",
       "resolve",

@@ -1,7 +1,9 @@
-import type { DeadLetterDetails, DeadLetterGroup, Trace } from "@baton/contracts";
+import type { DeadLetterDetails, DeadLetterGroup, Question, Trace } from "@baton/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { budgetLines, usageLines } from "../src/commands/budget.ts";
 import { groupLines, letterLines } from "../src/commands/dead-letters.ts";
+import { questionLines } from "../src/commands/questions.ts";
 import { openConsole } from "../src/console/console.ts";
 import { columnsOf, fit, oneLine, printable, wrap } from "../src/console/text.ts";
 import { planLines } from "../src/progress/plan.ts";
@@ -52,6 +54,85 @@ describe("a wrapped text", () => {
         expect(wrapped.replace(/\s/g, "")).toBe(oneLine(given).replace(/\s/g, ""));
       }),
     );
+  });
+});
+
+describe("budgets and usage", () => {
+  const whole = fc.nat(1_000_000_000_000);
+  const usd = fc.double({ min: 0, max: 1_000_000, noNaN: true });
+  const held = fc.record({ tokens: whole, usd, modelCalls: whole });
+  const settled = fc.record({ tokens: whole, usd, modelCalls: whole, toolCalls: whole });
+  const caps = fc.record(
+    { tokens: whole, usd, modelCalls: whole, toolCalls: whole, wallMs: whole },
+    { requiredKeys: [] },
+  );
+  const figures = fc.record({
+    ...{ calls: whole, inputTokens: whole, outputTokens: whole, costUsd: usd, overrunTokens: whole, overrunUsd: usd },
+    ...{ estimatedCalls: whole, lostCalls: whole, unpricedCalls: whole },
+  });
+
+  it("are never wider than the terminal, whatever was spent", () => {
+    fc.assert(
+      fc.property(
+        caps,
+        settled,
+        held,
+        whole,
+        figures,
+        text,
+        columns,
+        (limits, spent, reserved, elapsedMs, total, name, width) => {
+          const overrun = { tokens: total.overrunTokens, usd: total.overrunUsd };
+          const lines = [
+            ...budgetLines({ taskId: "t", caps: limits, settled: spent, reserved, overrun, elapsedMs }, width),
+            ...usageLines(
+              {
+                from: "2026-11-01",
+                to: "2026-11-20",
+                groupBy: "model",
+                total,
+                rows: [{ model: { provider: name, model: name }, ...total }],
+              },
+              width,
+            ),
+          ];
+          for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(width);
+        },
+      ),
+    );
+  });
+
+  it("say what is capped, what is under way, and which figures are no facts", () => {
+    const none = { tokens: 0, usd: 0 };
+    const budget = {
+      taskId: "t",
+      settled: { tokens: 1_200, usd: 0.5, modelCalls: 3, toolCalls: 0 },
+      overrun: none,
+      elapsedMs: 1,
+    };
+    const lines = budgetLines(
+      { ...budget, caps: { tokens: 5_000 }, reserved: { tokens: 900, usd: 0, modelCalls: 1 } },
+      100,
+    );
+    expect(lines[0]).toBe("tokens             1,200 of 5,000, 900 under way");
+    expect(lines[1]).toBe("US dollars       $0.5000 of no cap");
+    const total = {
+      calls: 4,
+      inputTokens: 100,
+      outputTokens: 20,
+      costUsd: 0.25,
+      estimatedCalls: 1,
+      lostCalls: 2,
+      unpricedCalls: 0,
+      overrunTokens: 0,
+      overrunUsd: 0,
+    };
+    const usage = usageLines(
+      { from: "a", to: "b", groupBy: "day", total, rows: [{ day: "2026-11-20", ...total }] },
+      100,
+    ).join("\n");
+    for (const part of ["2026-11-20", "total", "4 calls", "120 tokens", "$0.2500", "1 estimated", "2 lost"])
+      expect(usage).toContain(part);
   });
 });
 
@@ -178,6 +259,47 @@ describe("a dead letter", () => {
           nextCursor: null,
         };
         fits(groupLines(group, draw(width)), width);
+      }),
+    );
+  });
+});
+
+describe("a question", () => {
+  const id = "019abc00-0000-7000-8000-000000000001";
+  const at = "2026-11-20T12:00:00.000Z";
+  const question = fc
+    .record({ stepKey: text, tool: text, said: text, options: fc.array(text, { maxLength: 3 }) })
+    .chain(({ stepKey, tool, said, options }): fc.Arbitrary<Question> => {
+      const common = {
+        ...{
+          id,
+          taskId: id,
+          stepId: id,
+          stepKey,
+          callNo: 1,
+          state: "open" as const,
+          approvers: [],
+          quorum: 2,
+          votes: [],
+        },
+        ...{ createdAt: at, expiresAt: at },
+      };
+      return fc.constantFrom<Question>(
+        { ...common, kind: "question", text: said, options },
+        { ...common, kind: "approval", tool, effect: "irreversible", arguments: { [stepKey]: [said, options] } },
+      );
+    });
+
+  it("fits with the commands that answer it", () => {
+    fc.assert(
+      fc.property(question, fc.integer({ min: 80, max: 200 }), (drawn, width) => {
+        const lines = questionLines(drawn, { columns: width, paintData: (_style, painted) => painted });
+        for (const line of lines.flatMap((each) => each.split("\n"))) {
+          expect(columnsOf(printable(line))).toBeLessThanOrEqual(width);
+          expect(line).not.toMatch(/npm run.*--.*… /);
+        }
+        const commands = drawn.kind === "question" ? ["answer"] : ["approve", "reject"];
+        for (const command of commands) expect(lines.join("\n")).toContain(`npm run baton -- ${command} ${id}`);
       }),
     );
   });

@@ -3,18 +3,21 @@ import type {
   DeadLetterDetails,
   DeadLetterGroup,
   OperationId,
+  Question,
   RouteOutput,
   Step,
   Task,
+  TaskBudget,
   TaskEffect,
   Trace,
   TraceStreamEvent,
+  Usage,
 } from "@baton/contracts";
 import { chat, resumeChat } from "./chat.ts";
 import type { ChatAnswer, UiPart } from "./chat.ts";
 import { followTask } from "./follow.ts";
 import type { FollowOptions } from "./follow.ts";
-import { allDeadLetterGroups, allEffects, allSteps, allTasks, allTraces } from "./pages.ts";
+import { allDeadLetterGroups, allEffects, allQuestions, allSteps, allTasks, allTraces } from "./pages.ts";
 import { request, send } from "./request.ts";
 import type { ClientOptions, RequestInput, RequestOptions } from "./request.ts";
 import { createTaskIn } from "./transaction.ts";
@@ -61,6 +64,24 @@ export interface BatonClient {
     body: Body<"resolveEffect">,
     options?: RequestOptions,
   ): Promise<RouteOutput<"resolveEffect">>;
+  /** What steps ask people, the newest first. */
+  questions(query?: Parameters<typeof allQuestions>[1], signal?: AbortSignal): AsyncIterable<Question>;
+  answerQuestion(id: string, answer: string, options?: RequestOptions): Promise<RouteOutput<"answerQuestion">>;
+  approveCall(
+    id: string,
+    body?: RequestInput<"approveCall">["body"],
+    options?: RequestOptions,
+  ): Promise<RouteOutput<"approveCall">>;
+  rejectCall(id: string, reason: string, options?: RequestOptions): Promise<RouteOutput<"rejectCall">>;
+  getTaskBudget(taskId: string, options?: RequestOptions): Promise<TaskBudget>;
+  /** Steps that the budget held go on by themselves. */
+  changeTaskBudget(
+    taskId: string,
+    change: Body<"changeTaskBudget">,
+    options?: RequestOptions,
+  ): Promise<RouteOutput<"changeTaskBudget">>;
+  /** What model calls have cost, by day, by model or by task. */
+  usage(query?: RequestInput<"getUsage">["query"], options?: RequestOptions): Promise<Usage>;
   downloadArtifact(taskId: string, artifactId: string): Promise<DownloadedArtifact>;
   chat(body: Body<"chat">, options?: RequestOptions): Promise<ChatAnswer>;
   resumeChat(threadId: string, signal?: AbortSignal): Promise<AsyncIterable<UiPart> | undefined>;
@@ -85,6 +106,15 @@ export function createClient(options: ClientOptions): BatonClient {
     effects: (taskId, query, signal) => allEffects(options, taskId, query, signal),
     resolveEffect: ({ taskId, stepId, callNo }, body, rest) =>
       request(options, "resolveEffect", { ...rest, params: { id: taskId, stepId, callNo }, body }),
+    questions: (query, signal) => allQuestions(options, query, signal),
+    answerQuestion: (id, answer, rest) =>
+      request(options, "answerQuestion", { ...rest, params: { id }, body: { answer } }),
+    approveCall: (id, body, rest) =>
+      request(options, "approveCall", { ...rest, params: { id }, ...(body && { body }) }),
+    rejectCall: (id, reason, rest) => request(options, "rejectCall", { ...rest, params: { id }, body: { reason } }),
+    getTaskBudget: (id, rest) => request(options, "getTaskBudget", { ...rest, params: { id } }),
+    changeTaskBudget: (id, body, rest) => request(options, "changeTaskBudget", { ...rest, params: { id }, body }),
+    usage: (query, rest) => request(options, "getUsage", { ...rest, query }),
     async downloadArtifact(id, artifactId) {
       const response = await send(options, "downloadArtifact", { params: { id, artifactId } });
       const mediaType = response.headers.get("content-type") ?? "application/octet-stream";

@@ -1,11 +1,11 @@
 /** Every row of a list, page by page. */
-import type { DeadLetterGroup, Step, Task, TaskEffect, Trace } from "@baton/contracts";
+import type { DeadLetterGroup, Question, Step, Task, TaskEffect, Trace } from "@baton/contracts";
 import { request } from "./request.ts";
 import type { ClientOptions, RequestInput } from "./request.ts";
 
 const pageSize = 200;
 
-type Query<Id extends "listTasks" | "listTaskSteps" | "listDeadLetters" | "listEffects"> = Omit<
+type Query<Id extends "listTasks" | "listTaskSteps" | "listDeadLetters" | "listEffects" | "listQuestions"> = Omit<
   NonNullable<RequestInput<Id>["query"]>,
   "cursor" | "limit"
 >;
@@ -68,6 +68,19 @@ export async function* allEffects(
       signal,
     });
     yield* page.effects;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+export async function* allQuestions(
+  options: ClientOptions,
+  query: Query<"listQuestions"> = {},
+  signal?: AbortSignal,
+): AsyncGenerator<Question> {
+  let cursor: string | undefined;
+  do {
+    const page = await request(options, "listQuestions", { query: { ...query, limit: pageSize, cursor }, signal });
+    yield* page.questions;
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

@@ -14,6 +14,7 @@ describe("the definition of an agent", () => {
     expect(agentDefinition.parse(smallest)).toEqual({
       ...smallest,
       tools: [],
+      approvals: [],
       capabilities: [],
       limits: { turns: 50, tool_calls: 200 },
     });

@@ -15,7 +15,6 @@ import type {
   AttemptNow,
   ClaimedStep,
   EffectResult,
-  LogPort,
   SettleAnswer,
   StopSignal,
   WakeUp,
@@ -32,7 +31,6 @@ import { createWork, failPointOf } from "./pipeline/work.ts";
 import type { WorkOptions } from "./pipeline/work.ts";
 
 export interface ExecutorOptions extends WorkOptions {
-  readonly log: LogPort;
   /** Whether a settle may claim a successor for the slot just freed; default true. */
   readonly continuation?: boolean;
   /** Aborted when the session's lease is gone: everything stops and nothing is settled. */

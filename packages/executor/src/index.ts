@@ -5,6 +5,7 @@ export type { Isolation, IsolatedAttempt, IsolatedEnd, OnlyAttempt } from "./pip
 export type { AttemptRecord, Performers, WorkOptions } from "./pipeline/work.ts";
 export type { AttemptReport, StopReason } from "./attempt/running.ts";
 export { createStepPerformers } from "./steps/performers.ts";
+export { modelsWithinTenant } from "./budget/decision.ts";
 export { createLateCalls } from "./effects/late.ts";
 export type { LateCall, LateCalls } from "./effects/late.ts";
 export { judgeEdges, shownConfig } from "./pipeline/scope.ts";

@@ -60,8 +60,8 @@ export function claimedStep(
       input: input ?? null,
       settings: taskSettings.parse(settings ?? {}),
       threadId: undefined,
-      tokensUsed: 0,
       revisionCount: 0,
+      createdAt: 0,
     },
     ...step,
   };

@@ -14,6 +14,9 @@ import { createPump, smallestWindow } from "./pump.ts";
 import type { Pump, PumpParts } from "./pump.ts";
 
 const reapEveryMs = 1_000;
+const expireEveryMs = 2_000;
+/** Every open reservation is looked at; those of a dead session at once, when it was reaped. */
+const expireEveryRounds = 5;
 const pruneEveryMs = 60_000;
 const measureEveryMs = 5_000;
 
@@ -64,7 +67,8 @@ export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
   );
   const loops = [
     ...pumpLoops.values(),
-    start("reaper", () => reap(options)),
+    start("questions", () => expire(options)),
+    start("reaper", createReaper(options)),
     start("pruner", () => prune(options)),
     start("backlog", () => measure(options, pumps)),
   ];
@@ -79,15 +83,30 @@ export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
   };
 }
 
-async function reap({ store, meter, log }: HousekeepingOptions): Promise<number> {
-  const { sessions, steps, deadLetters } = await store.reapSessions();
-  if (sessions > 0 || steps > 0) {
-    log.warn("sessions-reaped", { sessions, steps, deadLetters });
-    meter.count("baton_sessions_reaped_total", {}, sessions);
-    meter.count("baton_steps_reclaimed_total", {}, steps);
-    meter.count("baton_dead_letters_total", { cause: "worker-crash" }, deadLetters);
-  }
-  return reapEveryMs;
+function createReaper({ store, meter, log }: HousekeepingOptions): () => Promise<number> {
+  let round = 0;
+  return async () => {
+    const { sessions, steps, deadLetters } = await store.reapSessions();
+    if (sessions > 0 || steps > 0) {
+      log.warn("sessions-reaped", { sessions, steps, deadLetters });
+      meter.count("baton_sessions_reaped_total", {}, sessions);
+      meter.count("baton_steps_reclaimed_total", {}, steps);
+      meter.count("baton_dead_letters_total", { cause: "worker-crash" }, deadLetters);
+    }
+    if (steps > 0 || round % expireEveryRounds === 0) {
+      const lost = await store.expireReservations();
+      if (lost > 0) log.warn("reservations-expired", { lost });
+      meter.count("baton_model_calls_lost_total", {}, lost);
+    }
+    round += 1;
+    return reapEveryMs;
+  };
+}
+
+async function expire({ store, log }: HousekeepingOptions): Promise<number> {
+  const { questions } = await store.expireQuestions();
+  if (questions > 0) log.info("questions-expired", { questions });
+  return expireEveryMs;
 }
 
 async function prune({ store, ages, meter, log }: HousekeepingOptions): Promise<number> {

@@ -12,6 +12,7 @@
 import { BatonError } from "@baton/core";
 import type { ModelRef } from "@baton/core/plan";
 import type { ModelPort } from "@baton/core/ports";
+import { besideMessages, boundOf } from "./bound.ts";
 import { builtInAliases } from "./catalogue/aliases.ts";
 import { anthropicModels } from "./catalogue/anthropic.ts";
 import type { ModelEntry } from "./catalogue/entry.ts";
@@ -116,6 +117,19 @@ export function createModels(options: ModelsOptions): ModelPort {
     return { provider, entry };
   };
 
+  const countTokens: ModelPort["countTokens"] = async (asked, messages, near, signal) => {
+    const ref = resolve(asked);
+    const counter = near && !isOffline(ref) ? found(ref).provider.counter : undefined;
+    if (counter === undefined) return { tokens: estimateTokens(messages), exact: false };
+    await acquire(ref, signal);
+    try {
+      return { tokens: await counter.count(ref.model, messages, signal), exact: true };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw failureError(readFailure(error, false), ref, options.now);
+    }
+  };
+
   return {
     resolve,
     list,
@@ -125,20 +139,18 @@ export function createModels(options: ModelsOptions): ModelPort {
       const { provider, entry } = found(request.model);
       await acquire(request.model, request.signal);
       const [{ callModel }, target] = await Promise.all([import("./providers/call.ts"), provider.target(entry)]);
+      request.onSend?.();
       return callModel(target, request, options.now);
     },
-    async countTokens(asked, messages, near, signal) {
-      const ref = resolve(asked);
-      const counter = near && !isOffline(ref) ? found(ref).provider.counter : undefined;
-      if (counter === undefined) return { tokens: estimateTokens(messages), exact: false };
-      await acquire(ref, signal);
-      try {
-        return { tokens: await counter.count(ref.model, messages, signal), exact: true };
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        throw failureError(readFailure(error, false), ref, options.now);
-      }
+    async bound(asked, exactly) {
+      const request = { ...asked, model: resolve(asked.model) };
+      const offlineCall = isOffline(request.model);
+      const counted = await countTokens(request.model, request.messages, exactly, request.signal);
+      const tokens = counted.tokens + besideMessages(request);
+      const entry = offlineCall ? offlineEntry : found(request.model).entry;
+      return { ...boundOf(request, entry, { ...counted, tokens }), offline: offlineCall };
     },
+    countTokens,
   };
 }
 

@@ -208,6 +208,7 @@ export async function openIsolatedParts(options: IsolatedPartsOptions): Promise<
     store,
     performers: performersOf(performers),
     meter,
+    log: options.log,
     clock: Date.now,
     monotonic,
     random: Math.random,

@@ -3,6 +3,8 @@
  * role `baton_api` under row-level security, so another tenant's row does not exist for it.
  */
 import type { StepRef, TaskRef } from "@baton/core";
+import type { AgentNote } from "@baton/core/agent";
+import type { Amounts, BudgetCaps, BudgetKind, CapsChange, TenantCaps } from "@baton/core/budget";
 import type { TraceRow } from "@baton/core/events";
 import type { Resolution, StepKind, StepState, TaskIntent, TaskState } from "@baton/core/lifecycle";
 import type { CelExpression } from "@baton/core/plan";
@@ -15,6 +17,7 @@ import type {
   StepType,
   ToolEffect,
 } from "@baton/core/ports";
+import type { QuestionKind, QuestionState, QuestionSubject } from "@baton/core/questions";
 import type { NewTask, TaskSettings, TaskSettingsInput } from "@baton/core/task";
 
 export interface CreateTask extends NewTask {
@@ -101,7 +104,7 @@ export interface StepsQuery {
 }
 
 export interface Wait {
-  /** dependency | worker | backoff | approval | items | concurrency | person | intent | dead-letter | running */
+  /** dependency | worker | backoff | approval | items | concurrency | person | budget | intent | dead-letter | running */
   readonly on: string;
   readonly stepId: string | undefined;
   readonly stepKey: string | undefined;
@@ -113,6 +116,9 @@ export interface Wait {
   readonly deadLetterKind?: StepKind | undefined;
   /** A call of the dead letter is in doubt. */
   readonly inDoubt?: boolean | undefined;
+  /** What it asks, where it waits for an answer. */
+  readonly questionId?: string | undefined;
+  readonly questionKind?: QuestionKind | undefined;
 }
 
 export interface CheckpointRow {
@@ -270,6 +276,62 @@ export interface EffectAnswer extends StepAnswer {
   readonly attemptNo: number;
 }
 
+export interface QuestionRow {
+  readonly questionId: string;
+  readonly taskId: string;
+  readonly stepId: string;
+  readonly stepKey: string;
+  readonly callNo: number;
+  readonly attemptNo: number;
+  readonly kind: QuestionKind;
+  readonly state: QuestionState;
+  readonly subject: QuestionSubject;
+  readonly approvers: readonly string[];
+  readonly quorum: number;
+  /** Approvals of the same arguments; `at` in unix ms. */
+  readonly votes: readonly { readonly by: string; readonly at: number; readonly arguments: unknown }[];
+  readonly answer: unknown;
+  readonly reason: string | undefined;
+  readonly closedBy: string | undefined;
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+  readonly closedAt: number | undefined;
+}
+
+export interface QuestionsQuery {
+  readonly tenantId: string;
+  readonly state?: QuestionState | undefined;
+  readonly kind?: QuestionKind | undefined;
+  readonly taskId?: string | undefined;
+  /** Newest first; the last question of the page before. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+/** What a person says; `by` and `name` of the API key. */
+export type QuestionWord = {
+  readonly by: string;
+  readonly name: string;
+  readonly reason?: string | undefined;
+} & (
+  | { readonly act: "answer"; readonly answer: string }
+  /** `arguments` only where they are edited. */
+  | { readonly act: "approve"; readonly arguments?: Readonly<Record<string, unknown>> | undefined }
+  | { readonly act: "reject" }
+);
+
+export interface QuestionAnswer {
+  readonly answer: "changed" | "unchanged" | "illegal" | "forbidden";
+  readonly questionState: QuestionState;
+  readonly kind: QuestionKind;
+  readonly votes: number;
+  readonly quorum: number;
+  readonly taskId: string;
+  readonly stepId: string;
+  readonly taskState: TaskState;
+  readonly stepState: StepState;
+}
+
 export interface FailedStep {
   readonly letter: DeadLetterRow;
   /** What an attempt would be given now. */
@@ -305,6 +367,52 @@ export type StepResolution = {
     }
   | { readonly state: Extract<Resolution, "skipped"> }
 );
+
+export interface BudgetRow {
+  readonly caps: BudgetCaps;
+  readonly settled: Amounts;
+  /** Upper bounds of the calls under way. */
+  readonly reserved: Pick<Amounts, "tokens" | "usd" | "modelCalls">;
+  /** What calls cost above what was reserved for them: their input was counted too low. */
+  readonly overrun: Pick<Amounts, "tokens" | "usd">;
+  /** Of a task: since its creation, until its end. */
+  readonly elapsedMs?: number;
+}
+
+export type BudgetChange =
+  | { readonly answer: "changed" | "unchanged" | "illegal" | "uncounted"; readonly state: TaskState }
+  /** A cap below `least`: what is spent and under way. */
+  | { readonly answer: "below"; readonly state: TaskState; readonly kind: BudgetKind; readonly least: number };
+
+export type TenantScope = "tenant" | "tenant-day";
+
+export interface UsageQuery {
+  readonly tenantId: string;
+  /** Days, UTC, both included: `2026-11-20`. */
+  readonly from: string;
+  readonly to: string;
+  readonly groupBy: "day" | "model" | "task";
+  readonly limit: number;
+}
+
+export interface UsageRow {
+  readonly day?: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly taskId?: string;
+  readonly calls: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number;
+  /** Of the calls: their figures are estimates. */
+  readonly estimatedCalls: number;
+  /** Charged at their upper bound, since nobody knows what they cost. */
+  readonly lostCalls: number;
+  /** Of models without a price. */
+  readonly unpricedCalls: number;
+  readonly overrunTokens: number;
+  readonly overrunUsd: number;
+}
 
 export interface ClientStore {
   /** Durable when it resolves; ready steps are dispatched after the commit. */
@@ -366,6 +474,32 @@ export interface ClientStore {
   listEffects(ref: TaskRef, query: EffectsQuery): Promise<readonly TaskEffectRow[]>;
   /** Ends the doubt about a call; its failed step goes on by itself. */
   resolveEffect(ref: StepRef, callNo: number, word: EffectWord): Promise<EffectAnswer | undefined>;
+
+  /** Newest first. */
+  listQuestions(query: QuestionsQuery): Promise<readonly QuestionRow[]>;
+  getQuestion(tenantId: string, questionId: string): Promise<QuestionRow | undefined>;
+  /** The last question that is closed lets its step go on. */
+  answerQuestion(tenantId: string, questionId: string, word: QuestionWord): Promise<QuestionAnswer | undefined>;
+  readTaskBudget(ref: TaskRef): Promise<BudgetRow | undefined>;
+  /** Steps that the task's budget holds go on. */
+  changeTaskBudget(
+    ref: TaskRef,
+    change: CapsChange,
+    why: { readonly by?: string | undefined; readonly reason?: string | undefined },
+  ): Promise<BudgetChange | undefined>;
+  /** Of a day: its caps, and the figures of today. */
+  readTenantBudget(tenantId: string, scope: TenantScope): Promise<BudgetRow>;
+  setTenantBudget(tenantId: string, scope: TenantScope, caps: TenantCaps): Promise<void>;
+  usage(query: UsageQuery): Promise<{ readonly total: UsageRow; readonly rows: readonly UsageRow[] }>;
+
+  /** What an agent keeps across tasks, newest first. */
+  listNotes(query: {
+    readonly tenantId: string;
+    readonly agent: string;
+    readonly before?: string | undefined;
+    readonly limit: number;
+  }): Promise<readonly AgentNote[]>;
+  deleteNote(tenantId: string, agent: string, noteId: string): Promise<boolean>;
 
   listCheckpoints(ref: TaskRef): Promise<readonly CheckpointRow[]>;
   /** The context as it was: outputs of every step settled at the checkpoint. */

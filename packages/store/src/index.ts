@@ -5,6 +5,8 @@ export type { Store, StoreOptions } from "./store.ts";
 export type {
   ApiKeyRow,
   ArtifactRow,
+  BudgetChange,
+  BudgetRow,
   CheckpointRow,
   ClientStore,
   CreateTask,
@@ -15,6 +17,10 @@ export type {
   EffectAnswer,
   EffectRow,
   FailedStep,
+  QuestionAnswer,
+  QuestionRow,
+  QuestionsQuery,
+  QuestionWord,
   IdempotencyRef,
   IdempotencyStart,
   IntentAnswer,
@@ -25,6 +31,9 @@ export type {
   StoredAnswer,
   TaskEffectRow,
   TaskRow,
+  TenantScope,
+  UsageQuery,
+  UsageRow,
   Wait,
 } from "./client-store.ts";
 export { maxInlineBytes, maxOutputBytes } from "./steps/attempts.ts";

@@ -20,6 +20,8 @@ import type {
   StopSignal,
 } from "@baton/core/ports";
 import { listArtifacts, readArtifact, saveArtifact } from "./artifacts/artifacts.ts";
+import { createBudgets } from "./budgets/budgets.ts";
+import { changeTaskBudget, readTaskBudget, readTenantBudget, readUsage, setTenantBudget } from "./budgets/rows.ts";
 import { appendMessage, listMessages } from "./chat/messages.ts";
 import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoints/checkpoints.ts";
 import type { ClientStore } from "./client-store.ts";
@@ -48,6 +50,8 @@ import { getTask, listTasks } from "./tasks/rows.ts";
 import { whyTask } from "./tasks/why-task.ts";
 import { listTaskTraces } from "./traces/list-task-traces.ts";
 import { backlog } from "./upkeep/backlog.ts";
+import { deleteNote, listNotes, searchNotes, storeNote } from "./notes/notes.ts";
+import { answerQuestion, askedQuestions, expireQuestions, getQuestion, listQuestions } from "./questions/questions.ts";
 import { prune } from "./upkeep/prune.ts";
 
 export interface StoreOptions {
@@ -118,6 +122,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     patienceMs,
   });
   const effects = createEffects({ connections, newId: options.newId, patienceMs });
+  const budgets = createBudgets({ connections, newId: options.newId, patienceMs });
   const { asEngine, api } = connections;
   const inTenant = <Result>(ref: { readonly tenantId: string }, run: (db: Database) => Promise<Result>) =>
     api(ref.tenantId, run);
@@ -157,6 +162,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     startEffect: effects.startEffect,
     finishEffect: effects.finishEffect,
     journal: effects.journal,
+    questions: (ref) => askedQuestions(connections, ref),
+    storeNote: (ref, note) => storeNote(connections, ref, note),
+    searchNotes: (tenantId, agent, query) => searchNotes(connections, tenantId, agent, query),
+    reserveCall: budgets.reserveCall,
+    settleCall: budgets.settleCall,
 
     // housekeeping
     dispatchSteps: async ({ pool, room: free, queueWaiting }) => {
@@ -172,6 +182,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       );
       return rows[0]?.reaped ?? { sessions: 0, steps: 0, deadLetters: 0 };
     },
+    expireQuestions: async () => {
+      const { questions, wakeUps } = await expireQuestions(connections, room());
+      handOver(wakeUps);
+      return { questions };
+    },
+    expireReservations: budgets.expireReservations,
     prune: (ages) => asEngine((db) => prune(db, ages)),
     liveSlots: () => asEngine(liveSlots),
     backlog: () => asEngine(backlog),
@@ -215,6 +231,34 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       handOver(wakeUps);
       return answer;
     },
+    listQuestions: async (query) =>
+      [query.taskId, query.before].every((id) => id === undefined || isUuid(id))
+        ? api(query.tenantId, (db) => listQuestions(db, query))
+        : [],
+    getQuestion: async (tenantId, questionId) =>
+      isUuid(questionId) ? api(tenantId, (db) => getQuestion(db, tenantId, questionId)) : undefined,
+    answerQuestion: async (tenantId, questionId, word) => {
+      if (!isUuid(questionId)) return undefined;
+      const answered = await api(tenantId, (db) => answerQuestion(db, tenantId, questionId, word, room()));
+      if (answered === undefined) return undefined;
+      const { wakeUps, ...answer } = answered;
+      handOver(wakeUps);
+      return answer;
+    },
+    readTaskBudget: (ref) => ofTask(ref, (db) => readTaskBudget(db, ref)),
+    changeTaskBudget: async (ref, change, why) => {
+      const changed = await ofTask(ref, (db) => changeTaskBudget(db, ref, change, why, room()));
+      if (changed === undefined) return undefined;
+      const { wakeUps = [], ...answer } = changed;
+      handOver(wakeUps);
+      return answer;
+    },
+    readTenantBudget: (tenantId, scope) => api(tenantId, (db) => readTenantBudget(db, tenantId, scope)),
+    setTenantBudget: (tenantId, scope, caps) => api(tenantId, (db) => setTenantBudget(db, tenantId, scope, caps)),
+    usage: (query) => inTenant(query, (db) => readUsage(db, query)),
+    listNotes: (query) => inTenant(query, (db) => listNotes(db, query)),
+    deleteNote: async (tenantId, agent, noteId) =>
+      isUuid(noteId) && (await api(tenantId, (db) => deleteNote(db, tenantId, agent, noteId))),
     listCheckpoints: async (ref) => (await ofTask(ref, (db) => listCheckpoints(db, ref))) ?? [],
     checkpointContext: async (ref, checkpointId) =>
       isUuid(checkpointId) ? ofTask(ref, (db) => checkpointContext(db, ref, checkpointId)) : undefined,

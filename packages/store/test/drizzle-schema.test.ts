@@ -3,9 +3,12 @@ import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import * as artifacts from "../src/schema/artifacts.ts";
+import * as budgets from "../src/schema/budgets.ts";
 import * as chat from "../src/schema/chat.ts";
 import * as effects from "../src/schema/effects.ts";
 import * as idempotency from "../src/schema/idempotency.ts";
+import * as notes from "../src/schema/notes.ts";
+import * as questions from "../src/schema/questions.ts";
 import * as sessions from "../src/schema/sessions.ts";
 import * as steps from "../src/schema/steps.ts";
 import * as tasks from "../src/schema/tasks.ts";
@@ -15,7 +18,20 @@ import * as traces from "../src/schema/traces.ts";
 /** Written and read by their verbs' SQL alone. */
 const withoutBuilder = ["installation", "live_message", "rate_limit"];
 
-const rooms = [artifacts, chat, effects, idempotency, sessions, steps, tasks, tenancy, traces];
+const rooms = [
+  artifacts,
+  budgets,
+  chat,
+  effects,
+  idempotency,
+  notes,
+  questions,
+  sessions,
+  steps,
+  tasks,
+  tenancy,
+  traces,
+];
 const tables = rooms.flatMap((room) => Object.values(room).filter((value) => value instanceof PgTable));
 
 let database: TestDatabase;

@@ -49,6 +49,24 @@ const lookUps = [
     3,
   ],
   [
+    "a budget",
+    "select * from baton.budget b where b.tenant_id = $1 and b.scope = $2 and b.scope_id = $3",
+    "uuid, text, text",
+    "budget_pkey",
+    3,
+  ],
+  [
+    "a reservation",
+    // As a verb looks for many: with what a row set brings, also indexes cost the same that only begin alike.
+    `select r.* from jsonb_array_elements(jsonb_build_array($1::text)) as c(j)
+     cross join lateral (
+       select * from baton.reservation f
+       where f.tenant_id = (c.j->>0)::uuid and f.reservation_id = (c.j->>0)::uuid offset 0) r where $2 <> $1`,
+    "uuid, uuid",
+    "reservation_pkey",
+    2,
+  ],
+  [
     "a map's items",
     `select * from ${step} and f.parent_step_id = $3 and f.item_index > 5 order by f.item_index limit 500`,
     parameters,

@@ -1,4 +1,7 @@
-import type { ClaimedStep } from "@baton/core/ports";
+import { defaultTenantId } from "@baton/core";
+import type { ClaimedStep, Outcome } from "@baton/core/ports";
+import type { NewQuestion } from "@baton/core/questions";
+import type { Store } from "../src/index.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Bench,
@@ -33,8 +36,13 @@ const lossOf = async ({ session }: OpenedStore): Promise<void> => {
   await new Promise<void>((resolve) => session.lost.addEventListener("abort", () => resolve(), { once: true }));
 };
 
+const asking = (callNo: number, expiresInMs?: number): NewQuestion => ({
+  ...{ questionId: newId(), callNo, kind: "question", subject: { text: "Which?" }, approvers: [], quorum: 1 },
+  ...(expiresInMs !== undefined && { expiresInMs }),
+});
+
 describe("eight connections", () => {
-  it("claim, settle, cancel, pause, dispatch, release and reap the same tasks without one deadlock, and every counter stays true", async () => {
+  it("claim, call, settle, ask, answer, cancel, pause, dispatch, release and reap the same tasks without one deadlock, and every counter stays true", async () => {
     const stores: OpenedStore[] = [];
     for (let index = 0; index < 8; index++) stores.push(await bench.open());
     const tasks: { ref: { tenantId: string; taskId: string }; ids: string[] }[] = [];
@@ -44,6 +52,21 @@ describe("eight connections", () => {
       const steps = ids.map((id, index) => step(`s${index}`, id, index % 4 === 0 ? [] : [ids[index - 1] as string]));
       tasks.push({ ref: await createTask(bench.store, steps), ids });
     }
+    const outcomes: readonly (() => Outcome)[] = [
+      () => ({ outcome: "retry-later", error: failure, delayMs: 0 }),
+      () => ({ outcome: "asked", questions: [asking(1), asking(2, 1_000)] }),
+    ];
+    const answerSome = async (store: Store, salt: number): Promise<void> => {
+      const tenantId = defaultTenantId;
+      const open = await store.listQuestions({ tenantId, state: "open", limit: 50 });
+      await Promise.all(
+        open
+          .filter((_, index) => (index + salt) % 2 === 0)
+          .map(({ questionId }) =>
+            store.answerQuestion(tenantId, questionId, { act: "answer", answer: "a", by: "k", name: "k" }),
+          ),
+      );
+    };
     const queue = tasks.flatMap(({ ref, ids }) => ids.map((id) => ({ ref, id })));
     const perform = async ({ store, session }: OpenedStore, salt: number): Promise<void> => {
       for (let round = 0; round < 12; round++) {
@@ -53,10 +76,13 @@ describe("eight connections", () => {
           claims.map(async (claimed, index) => {
             let current = claimed;
             while (current !== undefined) {
-              const outcome =
-                (index + salt + round) % 9 === 0
-                  ? ({ outcome: "retry-later", error: failure, delayMs: 0 } as const)
-                  : completed();
+              const { ref, attemptNo } = current;
+              if ((index + salt) % 3 === 0) {
+                const call = { ref, attemptNo, callNo: 1, tool: "t", effect: "write", argumentsJson: "{}" } as const;
+                await store.startEffect(call);
+                await store.finishEffect(ref, { callNo: 1, attemptNo, state: "succeeded", resultJson: "1" });
+              }
+              const outcome = outcomes[(index + salt + round) % 9]?.() ?? completed();
               const answer = await store.settleAttempt(settlementOf(current, outcome, true));
               current = answer.continuation;
             }
@@ -64,6 +90,8 @@ describe("eight connections", () => {
         );
         await store.dispatchSteps({ pool: "default", room: 50, queueWaiting: 0 });
         await store.reapSessions();
+        await store.expireQuestions();
+        await answerSome(store, salt);
         await store.releaseOrphans(session.sessionId, [], 0);
         const { ref } = tasks[(round + salt) % tasks.length] as (typeof tasks)[number];
         if (round % 4 === 1) await store.pauseTask(ref);
@@ -80,12 +108,12 @@ describe("eight connections", () => {
          select count(*) filter (where b = 'pending') as pending, count(*) filter (where b = 'ready') as ready,
                 count(*) filter (where b = 'dispatched') as dispatched, count(*) filter (where b = 'backoff') as backoff,
                 count(*) filter (where b = 'running') as running, count(*) filter (where b = 'completed') as completed,
-                count(*) filter (where b = 'cancelled') as cancelled
+                count(*) filter (where b = 'cancelled') as cancelled, count(*) filter (where b = 'waiting') as waiting
          from (select baton_v1.bucket(kind, state, dispatched_at is not null, backing_off, on_exhausted) as b
                from baton.task_execution_step s where s.task_id = t.task_id) s
        ) c on true
-       where (t.pending_count, t.ready_count, t.dispatched_count, t.backoff_count, t.running_count, t.completed_count, t.cancelled_count)
-          is distinct from (c.pending, c.ready, c.dispatched, c.backoff, c.running, c.completed, c.cancelled)`,
+       where (t.pending_count, t.ready_count, t.dispatched_count, t.backoff_count, t.running_count, t.completed_count, t.cancelled_count, t.waiting_count)
+          is distinct from (c.pending, c.ready, c.dispatched, c.backoff, c.running, c.completed, c.cancelled, c.waiting)`,
     );
     expect(rows).toEqual([]);
     const { rows: gaps } = await bench.admin.query(

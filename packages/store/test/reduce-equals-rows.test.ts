@@ -48,7 +48,7 @@ const verbs = [
     "zombie",
     "cancel",
   ],
-  ...["retry-step", "resolve", "resolve"],
+  ...["retry-step", "resolve", "resolve", "answer", "answer", "expire"],
 ] as const;
 type Verb =
   | "claim"
@@ -63,6 +63,8 @@ type Verb =
   | "retry"
   | "retry-step"
   | "resolve"
+  | "answer"
+  | "expire"
   | "wait"
   | "zombie"
   | "cancel";
@@ -155,6 +157,14 @@ class Run {
         return this.retryStep(draw);
       case "resolve":
         return this.resolve(draw);
+      case "answer":
+        return this.answer(draw);
+      case "expire":
+        await this.bench.admin.query(
+          "update baton.question set expires_at = baton.clock() where task_id = $1 and call_no = 1",
+          [this.task.taskId],
+        );
+        return void (await store.expireQuestions());
       case "cancel":
         return draw(6) === 0 ? void (await store.cancelTask(this.task, { by: "somebody" })) : undefined;
       case "wait":
@@ -236,8 +246,37 @@ class Run {
     if (answer?.answer === "changed") resolved.push(`${kind} ${outcome.state}`);
   }
 
+  async answer(draw: Draw): Promise<void> {
+    const { store } = this.bench;
+    const { tenantId, taskId } = this.task;
+    const words = [{ act: "answer", answer: "yes" }, { act: "approve" }, { act: "reject" }] as const;
+    const questions = await store.listQuestions({ tenantId, taskId, limit: 1_000 });
+    for (const { questionId, kind, state, expiresAt } of chosen(questions, 1 + draw(2), draw)) {
+      const word = words[draw(3)] ?? words[0];
+      const said = await store.answerQuestion(tenantId, questionId, { ...word, by: "k", name: "somebody" });
+      const fits = (kind === "question") === (word.act === "answer");
+      if (state === "open" && expiresAt === undefined) expect(said?.answer).toBe(fits ? "changed" : "illegal");
+      else expect(said?.answer).not.toBe("changed");
+      if (said?.answer === "changed") resolved.push(said.questionState);
+    }
+  }
+
+  asking(draw: Draw): Outcome {
+    const questions = Array.from({ length: 1 + draw(2) }, (_, index) => {
+      const common = { questionId: newId(), callNo: index + 1, approvers: [], quorum: 1 };
+      return draw(2) === 0
+        ? { ...common, kind: "question" as const, subject: { text: "Which one?" } }
+        : {
+            ...common,
+            kind: "approval" as const,
+            subject: { tool: "t", effect: "write" as const, arguments: { n: index } },
+          };
+    });
+    return { outcome: "asked", questions };
+  }
+
   outcomeOf(claimed: ClaimedStep, known: readonly string[], draw: Draw): Outcome {
-    switch (draw(10)) {
+    switch (draw(11)) {
       case 0:
         return { outcome: "retry-later", error: failure, delayMs: draw(2) * 3_600_000 };
       case 1:
@@ -246,6 +285,8 @@ class Run {
         return { outcome: "released", reason: "a test" };
       case 3:
         return claimed.kind === "summary" ? completed() : this.deferral(1 + draw(2));
+      case 4:
+        return claimed.type === "map" ? completed() : this.asking(draw);
       default:
         break;
     }
@@ -325,6 +366,8 @@ class Run {
       await store.resumeTask(this.task);
       await store.retryTask(this.task);
       await this.act({ verb: "wait", seed: 0 });
+      for (let seed = 0; seed < 6; seed++) await this.act({ verb: "answer", seed });
+      await this.act({ verb: "expire", seed: 0 });
       await this.claim(drawer(round));
       const answers = await Promise.all(
         this.held.map((claimed) => store.settleAttempt(settlementOf(claimed, completed(), true))),

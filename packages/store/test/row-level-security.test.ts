@@ -69,8 +69,24 @@ async function fill(store: Store, tenantId: string): Promise<CreatedTask> {
   const attempt = await claim(store, task, first);
   const intent = { ref: attempt.ref, attemptNo: 1, callNo: 1, tool: "t", effect: "read", argumentsJson: "{}" } as const;
   await store.startEffect(intent);
+  const call = { inputTokens: 1, least: 1, most: 1, price: null, offline: false, model: { provider: "p", model: "m" } };
+  const caller = { ref: attempt.ref, attemptNo: 1, caps: undefined, createdAt: attempt.task.createdAt };
+  const reserved = await store.reserveCall({ kind: "model", ...caller, ...call });
+  if ("reservationId" in reserved)
+    await store.settleCall({ tenantId, reservationId: reserved.reservationId, outcome: "lost" });
+  await store.storeNote(attempt.ref, { agent: "a", noteId: newId(), source: "s", text: "a note" });
   await store.saveArtifact(attempt.ref, { name: "a.txt", mediaType: "text/plain", content: new Uint8Array([1]) });
   await store.settleAttempt(settlementOf(attempt, completed({ text: "x".repeat(100_000) })));
+  const next = await claim(store, task, second);
+  const question = {
+    questionId: newId(),
+    callNo: 1,
+    kind: "question",
+    subject: { text: "?" },
+    approvers: [],
+    quorum: 1,
+  } as const;
+  await store.settleAttempt(settlementOf(next, { outcome: "asked", questions: [question] }));
   return task;
 }
 
@@ -218,12 +234,22 @@ describe("a client verb with another tenant's task", () => {
     const { store } = bench;
     const foreign = { tenantId: tenants.a, taskId: tasks[tenants.b]?.taskId ?? "" };
     const before = await store.getTask({ ...foreign, tenantId: tenants.b });
-    expect(before).toMatchObject({ state: "running" });
+    expect(before).toMatchObject({ state: "waiting" });
     expect(await store.getTask(foreign)).toBeUndefined();
     expect(await store.listTaskSteps(foreign, { limit: 10 })).toEqual([]);
     expect(await store.listTaskTraces(foreign, { limit: 10 })).toEqual([]);
     expect(await store.listCheckpoints(foreign)).toEqual([]);
     expect(await store.listArtifacts(foreign)).toEqual([]);
+    expect(await store.listQuestions({ ...foreign, limit: 10 })).toEqual([]);
+    const [question] = await store.listQuestions({ ...foreign, tenantId: tenants.b, limit: 10 });
+    const word = { act: "answer", answer: "a", by: "k", name: "k" } as const;
+    expect(await store.getQuestion(tenants.a, question?.questionId ?? "")).toBeUndefined();
+    expect(await store.answerQuestion(tenants.a, question?.questionId ?? "", word)).toBeUndefined();
+    expect(await store.readTaskBudget(foreign)).toBeUndefined();
+    expect(await store.changeTaskBudget(foreign, { tokens: 5 }, {})).toBeUndefined();
+    const days = { from: "2000-01-01", to: "2999-12-31", groupBy: "task", limit: 9 } as const;
+    const spentOn = (await store.usage({ tenantId: tenants.a, ...days })).rows.map(({ taskId }) => taskId);
+    expect(spentOn).toEqual([tasks[tenants.a]?.taskId]);
     expect(await store.whyTask(foreign)).toEqual([]);
     expect(await store.cancelTask(foreign, {})).toBeUndefined();
     expect(await store.pauseTask(foreign)).toBeUndefined();

@@ -18,6 +18,8 @@ export const metrics: Readonly<Record<string, string>> = {
   baton_sessions_reaped_total: "Dead sessions that this process ended",
   baton_steps_reclaimed_total: "Steps taken back from dead sessions",
   baton_dead_letters_total: "Steps out of attempts, by cause",
+  baton_model_calls_lost_total:
+    "Model calls whose attempt is over and whose cost nobody knows, charged at their upper bound",
   baton_tasks_pruned_total: "Finished tasks deleted by age",
   baton_backlog_ready: "Ready steps of a pool in PostgreSQL",
   baton_backlog_running: "Running steps of a pool, on all workers",

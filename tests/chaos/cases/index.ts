@@ -1,5 +1,6 @@
 /** Every case, in the order in which the long tier runs them. */
 import type { ChaosCase } from "../harness/case.ts";
+import { agent } from "./agent.ts";
 import { allDie } from "./all-die.ts";
 import { commitReplyLost } from "./commit-reply-lost.ts";
 import { crowd } from "./crowd.ts";
@@ -18,6 +19,7 @@ import { apiKill } from "./api-kill.ts";
 import { dualWrite } from "./dual-write.ts";
 import { payload } from "./payload.ts";
 import { race } from "./race.ts";
+import { runaway } from "./runaway.ts";
 import { poison } from "./poison.ts";
 import { blockedLoop } from "./blocked-loop.ts";
 import { endless } from "./endless.ts";
@@ -46,6 +48,8 @@ export const cases: readonly ChaosCase[] = [
   race,
   payload,
   ledger,
+  runaway,
+  agent,
   poison,
   blockedLoop,
   endless,

@@ -23,8 +23,11 @@ export interface TaskEvidence {
 export interface Evidence {
   readonly tasks: readonly TaskEvidence[];
   readonly effects: readonly StoredEffect[];
-  /** Steps of a tool that writes to the sink: the step's id and its state. */
-  readonly effectSteps: ReadonlyMap<string, { readonly taskId: string; readonly state: string }>;
+  /** Steps that write to the sink, through tools of theirs or as agents, by id; `calls`: of such tools. */
+  readonly effectSteps: ReadonlyMap<
+    string,
+    { readonly taskId: string; readonly state: string; readonly calls: number }
+  >;
   /** Tasks in the database that nobody was answered for. */
   readonly unknownTaskIds: readonly string[];
   readonly deadlocks: number;
@@ -48,15 +51,18 @@ export async function gather(world: World): Promise<Evidence> {
     }
   };
   await Promise.all(Array.from({ length: readers }, read));
-  const effectRows = await stack.database.read<{ stepId: string; taskId: string; state: string }>(
-    `select step_id as "stepId", task_id as "taskId", state from baton.task_execution_step where config->>'tool' = any ($1) and type = 'tool'`,
+  const effectRows = await stack.database.read<{ stepId: string; taskId: string; state: string; calls: number }>(
+    `select step_id as "stepId", task_id as "taskId", state, 1 as calls from baton.task_execution_step where config->>'tool' = any ($1) and type = 'tool'
+     union all
+     select step_id, task_id, s.state, count(*)::int from baton.task_execution_step s join baton.effect e using (tenant_id, task_id, step_id)
+     where s.type = 'agent' and e.tool = any ($1) group by 1, 2, 3`,
     [effectTools],
   );
   const ids = await stack.database.read<{ taskId: string }>(`select task_id as "taskId" from baton.task_execution`);
   return {
     tasks: found,
     effects: await sink.effects(),
-    effectSteps: new Map(effectRows.map(({ stepId, taskId, state }) => [stepId, { taskId, state }])),
+    effectSteps: new Map(effectRows.map(({ stepId, ...row }) => [stepId, row])),
     unknownTaskIds: ids.map(({ taskId }) => taskId).filter((taskId) => !tasks.has(taskId)),
     deadlocks: await deadlocks(world),
     longestGapMs: longestGap(found),

@@ -98,15 +98,17 @@ export function effectsAsExpected({ evidence }: Judged): Findings {
   const { effects, effectSteps, tasks } = evidence;
   const known = new Set(tasks.map(({ taskId }) => taskId));
   const keysOf = Map.groupBy(effects, ({ stepId }) => stepId);
-  const missing = [...effectSteps].flatMap(([stepId, { taskId, state }]) =>
-    state === "completed" && known.has(taskId) && !keysOf.has(stepId)
-      ? [`step ${stepId} of ${taskId} is completed and its effect never happened`]
-      : [],
-  );
+  const missing = [...effectSteps].flatMap(([stepId, { taskId, state, calls }]) => {
+    const happened = new Set(keysOf.get(stepId)?.map(({ idempotencyKey }) => idempotencyKey)).size;
+    return state === "completed" && known.has(taskId) && happened < calls
+      ? [`step ${stepId} of ${taskId} is completed and ${calls - happened} of its effects never happened`]
+      : [];
+  });
   const strange = [...keysOf].flatMap(([stepId, own]) => {
+    const step = effectSteps.get(stepId);
+    if (step === undefined) return [`an effect of step ${stepId} happened, and no such step exists`];
     const keys = new Set(own.map(({ idempotencyKey }) => idempotencyKey));
-    if (keys.size > 1) return [`step ${stepId} used ${keys.size} idempotency keys: ${[...keys].join(", ")}`];
-    return effectSteps.has(stepId) ? [] : [`an effect of step ${stepId} happened, and no such step exists`];
+    return keys.size > step.calls ? [`step ${stepId} used ${keys.size} idempotency keys: ${[...keys].join(", ")}`] : [];
   });
   return [...missing, ...strange];
 }
@@ -119,10 +121,11 @@ export function repetitionsExplained(judged: Judged): Findings {
   if (extra > faults.mayRepeat)
     findings.push(`${extra} executions beyond one an effect; the faults explain ${faults.mayRepeat}`);
   const traces = new Map(evidence.tasks.map((task) => [task.taskId, bySteps(task.traces)]));
-  for (const [stepId, own] of Map.groupBy(evidence.effects, (effect) => effect.stepId)) {
+  for (const own of Map.groupBy(evidence.effects, (effect) => effect.idempotencyKey).values()) {
     if (own.length === 1) continue;
-    const of = traces.get(own[0]?.taskId ?? "")?.get(stepId) ?? [];
-    for (const { attemptNo, taskId } of own.slice(0, -1)) {
+    const { taskId, stepId } = own[0] as (typeof own)[number];
+    const of = traces.get(taskId)?.get(stepId) ?? [];
+    for (const { attemptNo } of own.slice(0, -1)) {
       const ended = of.find((trace) => trace.attemptNo === attemptNo && endings.has(trace.type));
       if (ended === undefined || ended.type === "step-completed") {
         findings.push(

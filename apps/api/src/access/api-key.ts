@@ -7,11 +7,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Scope } from "@baton/contracts";
 import { BatonError } from "@baton/core";
-import type { ClientStore } from "@baton/store";
+import type { ApiKeyRow, ClientStore } from "@baton/store";
 
 export interface Principal {
   readonly tenantId: string;
   readonly keyId: string;
+  /** Of the key. */
+  readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
 }
 
@@ -41,7 +43,11 @@ export async function principalOf(store: Pick<ClientStore, "findApiKey">, key: s
       `${found}; send one as "Authorization: Bearer <key>" or "X-API-Key: <key>".`,
     );
   }
-  return { tenantId: row.tenantId, keyId: row.keyId, scopes: new Set(row.scopes as readonly Scope[]) };
+  return principalFrom(row);
+}
+
+export function principalFrom({ tenantId, keyId, name, scopes }: ApiKeyRow): Principal {
+  return { tenantId, keyId, name, scopes: new Set(scopes as readonly Scope[]) };
 }
 
 export function mayUse(principal: Principal, scope: Scope): boolean {

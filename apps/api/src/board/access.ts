@@ -12,12 +12,11 @@
  * 4. The queues carry ids of every tenant: only keys of the installation's own tenant get in.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { Scope } from "@baton/contracts";
 import { BatonError, defaultTenantId } from "@baton/core";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { hashApiKey, mayUse, presentedKey } from "../access/api-key.ts";
+import { hashApiKey, mayUse, presentedKey, principalFrom } from "../access/api-key.ts";
 import type { Principal } from "../access/api-key.ts";
 import type { ApiDeps, Boards } from "../deps.ts";
 import { problemOf, problemResponse } from "../request/problem.ts";
@@ -65,7 +64,7 @@ const isSameOrigin = (context: Context): boolean => {
 async function boardPrincipal(deps: ApiDeps, hash: string | undefined): Promise<Principal | undefined> {
   const row = hash === undefined ? undefined : await deps.store.findApiKey(hash);
   if (row === undefined || row.tenantId !== defaultTenantId) return undefined;
-  const principal = { tenantId: row.tenantId, keyId: row.keyId, scopes: new Set(row.scopes as readonly Scope[]) };
+  const principal = principalFrom(row);
   return mayUse(principal, "read") ? principal : undefined;
 }
 

@@ -27,7 +27,7 @@ async function begin(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">):
   const threadId = body.id;
   const mayOrchestrate = body.toolChoice === "auto";
   const decision = mayOrchestrate
-    ? await deps.decide(text, { model: settings.model, signal: request.signal })
+    ? await deps.decide(text, { tenantId, model: settings.model, signal: request.signal })
     : undefined;
   const { traces = [], ...kept } = decision ?? {};
   await deps.store.appendMessage({

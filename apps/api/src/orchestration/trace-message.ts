@@ -10,6 +10,9 @@ const plural = (count: number, one: string): string => `${count} ${one}${count =
 const because = (reason: string | undefined): string => (reason === undefined ? "" : `: ${reason}`);
 const by = (who: string | undefined): string => (who === undefined ? "" : ` by ${who}`);
 
+const asks = ({ tool, text }: { readonly tool?: string | undefined; readonly text?: string | undefined }): string =>
+  text ?? `may ${tool ?? "a tool"} be called?`;
+
 const words: Words = {
   "task-created": ({ goal }) => `Task created: ${goal.slice(0, 200)}`,
   "steps-added": ({ steps, reason }) => `${plural(steps.length, "step")} ${reason}`,
@@ -21,6 +24,12 @@ const words: Words = {
   "step-crashed": (_data, step) => `The worker of ${step} died`,
   "step-expanded": ({ itemCount }, step) => `${step} became ${plural(itemCount, "item")}`,
   "step-deferred": ({ onStepIds }, step) => `${step} waits for ${plural(onStepIds.length, "step")}`,
+  "step-asked": ({ questions }, step) =>
+    `${step} waits for ${plural(questions.length, "answer")}: ${questions.map(asks).join("; ")}`,
+  "step-woken": (_data, step) => `${step} goes on`,
+  "question-voted": ({ by: who, votes, quorum }) => `${votes} of ${quorum} approvals${by(who)}`,
+  "question-closed": ({ kind, state, by: who, reason, edited }) =>
+    `The ${kind === "question" ? "question" : "call"} was ${state}${edited === true ? " with other arguments" : ""}${by(who)}${because(reason)}`,
   "step-skipped": (_data, step) => `${step} skipped`,
   "step-reopened": ({ by: who, reason }, step) => `${step} reopened${by(who)}${because(reason)}`,
   "step-resolved": ({ state, by: who, reason }, step) => `${step} resolved as ${state}${by(who)}${because(reason)}`,
@@ -38,6 +47,8 @@ const words: Words = {
   "progress-evaluated": ({ verdict, reason }) => `Evaluated: ${verdict} (${reason})`,
   "context-summarised": ({ tokensBefore, tokensAfter }) =>
     `Context summarised from ${tokensBefore} to ${tokensAfter} tokens`,
+  "context-compacted": ({ turn, tokensBefore, tokensAfter }) =>
+    `Turn ${turn} leaves out older results: ${tokensBefore} → ${tokensAfter} tokens`,
   "output-rejected": ({ problems }, step) => `${step}'s output was refused: ${problems.join("; ")}`,
   "model-called": ({ purpose, model, durationMs }) =>
     `${model.provider}/${model.model} for ${purpose} in ${Math.round(durationMs)} ms`,
@@ -55,6 +66,12 @@ const words: Words = {
     `The call of ${tool} ${outcome === "succeeded" ? "took place" : "did not take place"}, said${by(who ?? "a person")}${because(reason)}`,
   "artifact-saved": ({ name, sizeBytes }) => `Artifact ${name} (${plural(sizeBytes, "byte")})`,
   "checkpoint-saved": ({ stepCount }) => `Checkpoint over ${plural(stepCount, "step")}`,
+  "budget-exceeded": ({ scope, kind, cap, settled }) =>
+    `The budget of the ${scope} does not allow a call: ${settled} of ${cap} ${kind}`,
+  "budget-model-switched": ({ from, to }) =>
+    `${from.provider}/${from.model} does not fit the budget any more: ${to.provider}/${to.model} goes on`,
+  "budget-changed": ({ caps, by: who, reason }) =>
+    `Budget changed to ${JSON.stringify(caps)}${by(who)}${because(reason)}`,
   "note": ({ message }) => message,
 };
 

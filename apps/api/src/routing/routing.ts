@@ -81,7 +81,7 @@ async function read(
   return { principal, params, query: checked, ...(await bodyOf(route, request)) };
 }
 
-const nobody: Principal = { tenantId: "", keyId: "", scopes: new Set() };
+const nobody: Principal = { tenantId: "", keyId: "", name: "", scopes: new Set() };
 
 function plainResponse(reply: Exclude<AnyReply, StreamOfTask>): Response {
   if (reply instanceof Response) return reply;

@@ -11,6 +11,7 @@ import { wantsEventStream } from "../routing/call.ts";
 import type { Call, RouteCode } from "../routing/call.ts";
 import { refOf } from "./creation.ts";
 import type { TaskCreation } from "./creation.ts";
+import { partialOf } from "./partial.ts";
 import { resultOf } from "./result.ts";
 import { followFrom, traceStream } from "./trace-stream.ts";
 import { artifactToWire, iso, present, stepToWire, taskToWire, traceToWire } from "./wire.ts";
@@ -154,7 +155,9 @@ export function taskCode(
     async getTask({ principal, params }) {
       const task = await taskOf(deps, principal, params.id);
       const result = task.state === "completed" ? await resultOf(store, task) : undefined;
-      return { status: 200, body: { ...taskToWire(task), ...present({ result }) } };
+      const isCutShort = task.state === "failed" || task.state === "cancelled";
+      const partial = isCutShort ? await partialOf(store, refOf(principal, params.id)) : undefined;
+      return { status: 200, body: { ...taskToWire(task), ...present({ result, partial }) } };
     },
     listTaskSteps: (call) => listSteps(deps, cursors, call),
     listTaskTraces: (call) => listTraces(deps, call),
@@ -188,7 +191,7 @@ export function taskCode(
     async whyTask({ principal, params }) {
       const task = await taskOf(deps, principal, params.id);
       const waits = (await store.whyTask(refOf(principal, params.id))).map(
-        ({ on, since, detail, movedBy, stepId, stepKey, deadLetterKind, inDoubt }) => ({
+        ({ on, since, detail, movedBy, stepId, stepKey, deadLetterKind, inDoubt, questionId, questionKind }) => ({
           on,
           since: iso(since),
           detail,
@@ -197,6 +200,10 @@ export function taskCode(
             stepId,
             stepKey,
             actions: deadLetterKind === undefined ? undefined : actionsOf(deadLetterKind, inDoubt),
+            question:
+              questionId === undefined || questionKind === undefined
+                ? undefined
+                : { id: questionId, kind: questionKind },
           }),
         }),
       );

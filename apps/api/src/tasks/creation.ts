@@ -55,7 +55,10 @@ export class TaskCreation {
   /** The settings of a task: its own, then the process's, then the defaults. */
   #settings(own: TaskSettingsInput, pointer: string): TaskSettings {
     const settings = taskSettings.parse({ ...this.#deps.taskDefaults, ...own });
-    const { model, tools } = settings;
+    const { budget, model, tools } = settings;
+    const onBreach = budget?.onBreach;
+    if (typeof onBreach === "object")
+      at(`${pointer}/budget/onBreach/model`, () => this.#deps.models.resolve(onBreach.model));
     const resolved =
       model === undefined ? {} : { model: at(`${pointer}/model`, () => this.#deps.models.resolve(model)) };
     const known = this.#knownTools();

@@ -3,7 +3,8 @@ import type { DeadLetter, DeadLetterDetails, DeadLetterGroup } from "@baton/cont
 import { connect } from "../connection/connection.ts";
 import type { Console } from "../console/console.ts";
 import { openConsole } from "../console/console.ts";
-import { fit, oneLine, printable, wrap } from "../console/text.ts";
+import { jsonLines } from "../console/json.ts";
+import { fit, oneLine, wrap } from "../console/text.ts";
 import { CommandFailure, exits } from "../failure.ts";
 import { checkedId } from "./ids.ts";
 
@@ -156,16 +157,6 @@ function attemptLines(attempt: DeadLetterDetails["attempts"][number], columns: n
     fit(head, columns),
     ...(error === undefined ? [] : [wrap(`${error.code}: ${error.message}`, columns, " ".repeat(7))]),
   ];
-}
-
-const shownLines = 40;
-
-function jsonLines(value: unknown, columns: number): string[] {
-  const lines = printable(JSON.stringify(value, undefined, 2)).split("\n");
-  const shown = lines.slice(0, shownLines).map((line) => fit(`  ${line}`, columns));
-  return lines.length > shownLines
-    ? [...shown, `  … ${lines.length - shownLines} more lines; --json shows all`]
-    : shown;
 }
 
 /** Some by id, or every one that the options name. */

@@ -26,7 +26,18 @@ export function explainEnd(task: Task, console: Console): void {
     const isNew = (text: string, at: number) => at === 0 || !text.endsWith(message);
     for (const text of texts.filter(isNew)) console.note(wrap(text, console.columns - 1, "  "));
   }
+  for (const line of missingLines(task, console.columns - 1)) console.note(line);
   if (task.state === "failed") console.note(`  Try again: npm run baton -- retry ${task.id}`);
+}
+
+const mostMissing = 5;
+
+function missingLines({ partial }: Task, columns: number): string[] {
+  if (partial === undefined || partial.missingSteps === 0) return [];
+  const { missing, missingSteps } = partial;
+  const shown = missing.slice(0, mostMissing).map(({ key, why }) => wrap(`${key}: ${why}`, columns, "    "));
+  const more = missingSteps - shown.length;
+  return [`  Missing:`, ...shown, ...(more > 0 ? [`    … and ${more} more`] : [])];
 }
 
 function figures(task: Task): string {

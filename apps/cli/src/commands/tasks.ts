@@ -12,6 +12,7 @@ import { timelineLines, timelineRows } from "../progress/timeline.ts";
 import { createTracker, planSteps } from "../progress/tracker.ts";
 import type { Tracker } from "../progress/tracker.ts";
 import { commandsOf } from "./dead-letters.ts";
+import { answersTo } from "./questions.ts";
 import { checkedId } from "./ids.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { exitCodeOfTask, explainEnd } from "./task-outcome.ts";
@@ -111,10 +112,13 @@ export async function why(id: string, options: TaskOptions): Promise<number> {
   if (options.json === true) console.data(JSON.stringify({ state, waits }));
   else {
     console.data(`${state}${waits.length === 0 ? ": nothing waits" : ""}`);
-    for (const { stepId, stepKey, detail, since, movedBy, actions = [] } of waits) {
+    for (const { on, stepId, stepKey, detail, since, movedBy, actions = [], question } of waits) {
       const step = stepKey === undefined ? "" : `${oneLine(stepKey)}: `;
       console.data(`- ${step}${oneLine(detail)}\n  since ${since}; moved by ${oneLine(movedBy)}`);
+      if (on === "budget") console.data(`    npm run baton -- budget ${id} --tokens <n>`);
       for (const command of commandsOf(stepId ?? "", actions, "    ")) console.data(command);
+      if (question === undefined) continue;
+      for (const command of answersTo(question.id, question.kind, "    ")) console.data(command);
     }
   }
   return 0;

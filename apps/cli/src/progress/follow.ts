@@ -136,6 +136,12 @@ interface Notable {
 function notable({ type, data }: Trace): Notable | undefined {
   const message = (data["error"] as { message?: string } | undefined)?.message ?? "";
   switch (type) {
+    case "step-asked":
+      return { mark: "?", style: "yellow", text: `waits for a person: ${askedIn(data)} (npm run baton -- questions)` };
+    case "question-closed":
+      return data["state"] === "withdrawn"
+        ? undefined
+        : { mark: "?", style: "yellow", text: `${String(data["kind"])} ${String(data["state"])}` };
     case "step-retry-scheduled":
       return { mark: "↻", style: "yellow", text: `again in ${duration(Number(data["delayMs"]))}: ${message}` };
     case "step-failed":
@@ -155,4 +161,9 @@ function notable({ type, data }: Trace): Notable | undefined {
     default:
       return undefined;
   }
+}
+
+function askedIn({ questions }: Trace["data"]): string {
+  const asked = questions as readonly { readonly text?: string; readonly tool?: string }[];
+  return asked.map(({ text, tool }) => text ?? `may ${tool ?? "a tool"} be called?`).join("; ");
 }

@@ -62,6 +62,8 @@ const moves: Readonly<Record<string, StepMove>> = {
   "step-crashed": { state: "open", end: "crashed" },
   "step-expanded": { state: "waiting", end: "waits" },
   "step-deferred": { state: "waiting", end: "waits" },
+  "step-asked": { state: "waiting", end: "waits" },
+  "step-woken": { state: "open", end: "waits" },
   "step-skipped": { state: "skipped", end: "completed" },
   "step-reopened": { state: "open", end: "failed" },
 };

@@ -1,6 +1,7 @@
 /** The named schemas of the document, converted once for requests and once for answers. */
 import { modelRef, planSpec, stepSpec } from "@baton/core/plan";
 import { z } from "zod";
+import * as budget from "../wire/budget.ts";
 import * as chat from "../wire/chat.ts";
 import * as letter from "../wire/dead-letter.ts";
 import * as effect from "../wire/effect.ts";
@@ -21,6 +22,8 @@ const requests: Readonly<Record<string, z.ZodType>> = {
   RetryDeadLetter: letter.retryLetterBody,
   RetryDeadLetters: letter.retryLettersBody,
   ResolveDeadLetter: letter.resolveLetterBody,
+  ChangeBudget: budget.changeBudgetBody,
+  TenantCaps: budget.tenantBudgetBody,
   Chat: chat.chatBody,
   Orchestrate: chat.orchestrateBody,
   CreateKey: service.createKeyBody,
@@ -49,6 +52,9 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   TaskEffect: effect.taskEffect,
   DeadLettersRetried: letter.lettersRetried,
   DeadLetterAnswer: letter.letterAnswer,
+  TaskBudget: budget.taskBudgetAnswer,
+  TenantBudget: budget.tenantBudgetAnswer,
+  Usage: budget.usageAnswer,
   EscalatedReply: chat.escalatedReply,
   StopAnswer: chat.stopAnswer,
   Orchestrated: chat.orchestrated,

@@ -126,7 +126,10 @@ export function openApiDocument(version: string): JsonSchema {
     tags: [
       { name: "tasks", description: "Durable work: start, follow, steer." },
       { name: "effects", description: "Calls to the outside: what was asked, what came of it, and what is in doubt." },
+      { name: "questions", description: "What steps ask people: answers, approvals, rejections." },
+      { name: "agents", description: "What agents keep across tasks." },
       { name: "dead-letters", description: "Steps that are out of attempts: why, and what can be done." },
+      { name: "budgets", description: "What may be spent, and what was." },
       { name: "chat", description: "Messages that are answered at once or become tasks." },
       { name: "catalogues", description: "What plans may use." },
       { name: "keys", description: "API keys." },

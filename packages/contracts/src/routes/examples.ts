@@ -184,6 +184,33 @@ export const effectAnswer = {
 };
 export const letterAnswer = { id: stepId, taskId, state: "completed", taskState: "completed", changed: true };
 
+const spent = {
+  settled: { tokens: 12_800, usd: 0.0412, modelCalls: 9, toolCalls: 0 },
+  reserved: { tokens: 9_100, usd: 0.0455, modelCalls: 1 },
+  overrun: { tokens: 0, usd: 0 },
+};
+export const taskBudget = { taskId, caps: { tokens: 100_000, usd: 0.5 }, ...spent, elapsedMs: 42_000 };
+export const budgetChanged = { taskId, state: "running", changed: true };
+export const tenantBudget = { scope: "tenant-day", caps: { usd: 50 }, ...spent };
+const figures = {
+  calls: 9,
+  inputTokens: 10_200,
+  outputTokens: 2_600,
+  costUsd: 0.0412,
+  estimatedCalls: 0,
+  lostCalls: 0,
+  unpricedCalls: 0,
+  overrunTokens: 0,
+  overrunUsd: 0,
+};
+export const usage = {
+  from: "2026-10-21",
+  to: "2026-11-20",
+  groupBy: "model",
+  total: figures,
+  rows: [{ model: { provider: "anthropic", model: "claude-haiku-5-5" }, ...figures }],
+};
+
 export const chatBody = {
   id: "thread-1",
   message: { role: "user", parts: [{ type: "text", text: "What is a lease?" }] },
@@ -234,4 +261,38 @@ export const readiness = {
   status: "ready",
   checks: { store: "ok", workers: "serving", eventLoop: "ok" },
   eventLoopLagMs: 12,
+};
+
+export const question = {
+  id: otherId,
+  taskId,
+  stepId,
+  stepKey: "mail",
+  callNo: 2,
+  kind: "approval",
+  state: "open",
+  tool: "mail.send",
+  effect: "irreversible",
+  arguments: { to: "all@example.org", text: "We move on Friday." },
+  approvers: [],
+  quorum: 1,
+  votes: [],
+  createdAt: at,
+};
+export const questions = { questions: [question], nextCursor: null };
+export const questionAnswer = {
+  id: otherId,
+  taskId,
+  stepId,
+  state: "approved",
+  votes: 1,
+  quorum: 1,
+  stepState: "ready",
+  taskState: "running",
+  changed: true,
+};
+
+export const agentNotes = {
+  notes: [{ id: otherId, text: "The harbour's minutes stand in minutes/.", taskId, createdAt: at }],
+  nextCursor: null,
 };

@@ -13,10 +13,20 @@ export interface Answer {
 }
 
 export interface RouteShape {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** OpenAPI template: `/api/v1/tasks/{id}`. */
   readonly path: string;
-  readonly tag: "tasks" | "dead-letters" | "effects" | "chat" | "catalogues" | "keys" | "service";
+  readonly tag:
+    | "tasks"
+    | "dead-letters"
+    | "effects"
+    | "questions"
+    | "agents"
+    | "budgets"
+    | "chat"
+    | "catalogues"
+    | "keys"
+    | "service";
   readonly summary: string;
   /** The scope a key needs; `none` = no key at all. */
   readonly scope: Scope | "none";

@@ -8,9 +8,12 @@
  * 2. Operation ids are stable; the client's methods and OpenAPI carry them.
  */
 import type { z } from "zod";
+import { agentRoutes } from "./agents.ts";
+import { budgetRoutes } from "./budgets.ts";
 import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { effectRoutes } from "./effects.ts";
+import { questionRoutes } from "./questions.ts";
 import { serviceRoutes } from "./service.ts";
 import type { RouteShape } from "./shape.ts";
 import { taskRoutes } from "./tasks.ts";
@@ -19,6 +22,9 @@ export const routes = {
   ...taskRoutes,
   ...deadLetterRoutes,
   ...effectRoutes,
+  ...questionRoutes,
+  ...agentRoutes,
+  ...budgetRoutes,
   ...chatRoutes,
   ...serviceRoutes,
 } satisfies Record<string, RouteShape>;

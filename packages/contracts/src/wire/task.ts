@@ -5,6 +5,7 @@ import { planSpec } from "@baton/core/plan";
 import { stepTypes } from "@baton/core/ports";
 import { taskSettings } from "@baton/core/task";
 import type { TaskSettingsInput } from "@baton/core/task";
+import { questionKinds } from "@baton/core/questions";
 import { z } from "zod";
 import { costUsd, count, cursor, goal, json, nextCursor, pageLimit, threadId, timestamp, uuid } from "./scalars.ts";
 
@@ -36,6 +37,16 @@ export const stepError = z.strictObject({
   causes: z.array(z.strictObject({ code: z.string().optional(), name: z.string(), message: z.string() })),
 });
 
+const partial = z.strictObject({
+  outputs: z
+    .array(z.strictObject({ stepId: uuid, key: z.string(), output: json.optional(), outputBlobId: uuid.optional() }))
+    .meta({ description: "Of completed steps of which nothing further was made; the last 20." }),
+  missing: z
+    .array(z.strictObject({ stepId: uuid, key: z.string(), state: stepState, why: z.string() }))
+    .meta({ description: "Steps of the plan that did not end, with why; the first 100." }),
+  missingSteps: count,
+});
+
 export const task = z.strictObject({
   id: uuid,
   kind: taskKind,
@@ -58,6 +69,9 @@ export const task = z.strictObject({
   threadId: z.string().optional(),
   originTaskId: uuid.optional(),
   result: json.optional().meta({ description: "The plan's result; only on GET of one completed task." }),
+  partial: partial
+    .optional()
+    .meta({ description: "What there is, and what is missing; only on GET of one task that failed or was cancelled." }),
   createdAt: timestamp,
   updatedAt: timestamp,
   startedAt: timestamp.optional(),
@@ -134,6 +148,10 @@ const wait = z.strictObject({
     .array(deadLetterAction)
     .optional()
     .meta({ description: "Of a dead letter: what a person can do with it." }),
+  question: z
+    .strictObject({ id: uuid, kind: z.enum(questionKinds) })
+    .optional()
+    .meta({ description: "What it asks people; `approve`, `reject` or `answer` closes it." }),
 });
 export const whyAnswer = z.strictObject({ state: taskState, waits: z.array(wait) });
 

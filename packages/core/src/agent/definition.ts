@@ -7,6 +7,7 @@
  * 2. A version of a definition never changes: a running task keeps the one it began with.
  */
 import { z } from "zod";
+import { approvalRule } from "../questions/rules.ts";
 import { modelRef } from "../plan/model-ref.ts";
 
 export const agentName = z
@@ -40,7 +41,13 @@ export const agentLimits = z.strictObject({
   tokens: z.int().min(1).optional(),
   /** US dollars of all turns. */
   usd: z.number().positive().optional(),
-  /** From the start of its first attempt. */
+  /** How long a question of its own (`ask_user`) waits for an answer; absent: for as long as it takes. */
+  answer_ms: z
+    .int()
+    .min(1_000)
+    .max(90 * 86_400_000)
+    .optional(),
+  /** From the start of its first attempt, its waiting for people included. */
   wall_ms: z
     .int()
     .min(1)
@@ -58,6 +65,8 @@ export const agentDefinition = z.strictObject({
   model: model.optional(),
   /** Names of the tools it may call; nothing else is told to it, and nothing else is called for it. */
   tools: z.array(z.string().min(1).max(120)).max(200).default([]),
+  /** Calls of its tools that wait for a person. */
+  approvals: z.array(approvalRule).max(50).default([]),
   limits: agentLimits.default(agentLimits.parse({})),
   /** What it can do, in words of the installation: another agent with the same ones may take its place. */
   capabilities: z.array(z.string().min(1).max(60)).max(50).default([]),

@@ -22,6 +22,8 @@ export interface Budget {
   /** Tokens of the setting, or of the model's window when that is smaller. */
   readonly limit: number;
   count(messages: readonly ModelMessage[]): Promise<number>;
+  /** The same without asking anybody. */
+  estimateOf(messages: readonly ModelMessage[]): Promise<number>;
   /** Estimated tokens of a text, without asking anybody. */
   estimate(text: string): Promise<number>;
   /** The longest beginning of a text with at most `tokens` tokens, cut after a paragraph, line or sentence if one is near. */
@@ -45,6 +47,7 @@ export function createBudget(
     limit,
     usable: Math.floor(limit * usableShare),
     estimate,
+    estimateOf,
     async count(messages) {
       const roughly = await estimateOf(messages);
       if (roughly < limit * nearShare) return roughly;

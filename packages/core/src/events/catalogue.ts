@@ -7,6 +7,8 @@
  */
 import { z } from "zod";
 import { agentStops } from "../agent/loop.ts";
+import { questionKinds, questionStates } from "../questions/question.ts";
+import { budgetKinds, budgetScopes } from "../budget/caps.ts";
 import { stepKinds, taskStates } from "../lifecycle/states.ts";
 
 const id = z.string();
@@ -18,7 +20,26 @@ const error = z.object({
   causes: z.array(z.object({ code: z.string().optional(), name: z.string(), message: z.string() })).optional(),
 });
 const model = z.object({ provider: z.string(), model: z.string() });
+const breach = {
+  scope: z.enum(budgetScopes),
+  kind: z.enum(budgetKinds),
+  cap: z.number(),
+  settled: z.number(),
+  reserved: z.number(),
+};
 const effectCall = { callNo: z.number(), tool: z.string(), effect: z.string(), idempotencyKey: z.string() };
+
+const asked = z.object({
+  questionId: id,
+  callNo: z.number(),
+  kind: z.enum(questionKinds),
+  /** Of a call that waits for approval. */
+  tool: z.string().optional(),
+  effect: z.string().optional(),
+  /** Of a question. */
+  text: z.string().optional(),
+  expiresAt: z.number().optional(),
+});
 
 export const addedStep = z.object({
   stepId: id,
@@ -64,6 +85,9 @@ export const catalogue = z.discriminatedUnion("type", [
   event("step-crashed", { sessionId: id, crashCount: z.number(), error: error.optional() }),
   event("step-expanded", { itemCount: z.number(), concurrency: z.number() }),
   event("step-deferred", { onStepIds: z.array(id) }),
+  /** It waits for people. */
+  event("step-asked", { questions: z.array(asked) }),
+  event("step-woken", {}),
   event("step-skipped", {}),
   event("step-reopened", { by: z.string().optional(), reason: z.string().optional() }),
   event("step-resolved", {
@@ -103,6 +127,14 @@ export const catalogue = z.discriminatedUnion("type", [
     offline: z.boolean(),
   }),
   event("context-summarised", { tokensBefore: z.number(), tokensAfter: z.number(), offline: z.boolean() }),
+  /** An agent's prompt leaves out results of so many of its oldest turns, and so many of them whole. */
+  event("context-compacted", {
+    turn: z.number(),
+    results: z.number(),
+    turns: z.number(),
+    tokensBefore: z.number(),
+    tokensAfter: z.number(),
+  }),
   event("output-rejected", { problems: z.array(z.string()), repair: z.number() }),
   event("model-called", {
     purpose: z.string(),
@@ -113,6 +145,16 @@ export const catalogue = z.discriminatedUnion("type", [
     estimated: z.boolean(),
     costUsd: z.number().nullable(),
     durationMs: z.number(),
+    /** Tokens above what its budgets had reserved for it: the input was counted too low. */
+    overrunTokens: z.number().optional(),
+  }),
+  // Budgets: never one per call.
+  event("budget-exceeded", { ...breach, needed: z.number() }),
+  event("budget-model-switched", { ...breach, from: model, to: model }),
+  event("budget-changed", {
+    caps: z.record(z.string(), z.number()),
+    by: z.string().optional(),
+    reason: z.string().optional(),
   }),
   /** The process that made a call to a model died with it: what it answered, and cost, is not known. */
   event("model-call-lost", { callNo: z.number(), model, attemptNo: z.number() }),
@@ -129,6 +171,23 @@ export const catalogue = z.discriminatedUnion("type", [
     outcome: z.enum(["succeeded", "not-done"]),
     by: z.string().optional(),
     reason: z.string().optional(),
+  }),
+  event("question-voted", {
+    questionId: id,
+    callNo: z.number(),
+    by: z.string().optional(),
+    votes: z.number(),
+    quorum: z.number(),
+  }),
+  event("question-closed", {
+    questionId: id,
+    callNo: z.number(),
+    kind: z.enum(questionKinds),
+    state: z.enum(questionStates),
+    by: z.string().optional(),
+    reason: z.string().optional(),
+    /** The call is to be made with other arguments than the step wanted. */
+    edited: z.boolean().optional(),
   }),
   event("artifact-saved", { artifactId: id, name: z.string(), mediaType: z.string(), sizeBytes: z.number() }),
   event("checkpoint-saved", { checkpointId: id, stepCount: z.number() }),

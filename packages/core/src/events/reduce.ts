@@ -149,6 +149,12 @@ function moveStep(replay: Replay, step: GraphStep, attemptNo: number, { type, da
     case "step-deferred":
       graph.defer(step, data.onStepIds);
       break;
+    case "step-asked":
+      graph.move(step, "wait", "waiting");
+      break;
+    case "step-woken":
+      graph.move(step, "wake", "ready");
+      break;
     case "step-skipped":
       graph.move(step, "skip", "skipped");
       graph.follow(step, "all");

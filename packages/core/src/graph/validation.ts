@@ -1,5 +1,7 @@
 import { jsonPointer } from "../json/pointer.ts";
 import type { PlanSpec, StepSpec } from "../plan/spec.ts";
+import { memorySearch, memoryStore } from "../agent/memory.ts";
+import { askUser } from "../questions/question.ts";
 import { notAncestors } from "./ancestry.ts";
 import { dependenciesOf, graphOf } from "./graph.ts";
 import type { PlanGraph } from "./graph.ts";
@@ -18,6 +20,8 @@ export interface PlanLimits {
 }
 
 const noSteps: ReadonlySet<string> = new Set();
+/** Every agent may name these; no worker has them among its tools. */
+const agentTools: ReadonlySet<string> = new Set([askUser, memoryStore, memorySearch]);
 
 function indexSteps(spec: PlanSpec, existing: ReadonlySet<string>, problems: ProblemList): Map<string, number> {
   const indexOf = new Map<string, number>();
@@ -89,7 +93,9 @@ function namedTools(
 ): readonly { readonly tool: string; readonly field: readonly (string | number)[] }[] {
   if (step.type === "agent") {
     const { agent } = step;
-    return typeof agent === "string" ? [] : agent.tools.map((tool, at) => ({ tool, field: ["agent", "tools", at] }));
+    return typeof agent === "string"
+      ? []
+      : agent.tools.flatMap((tool, at) => (agentTools.has(tool) ? [] : [{ tool, field: ["agent", "tools", at] }]));
   }
   if (step.type === "map") return step.step.type === "tool" ? [{ tool: step.step.tool, field: ["step", "tool"] }] : [];
   return step.type === "tool" ? [{ tool: step.tool, field: ["tool"] }] : [];

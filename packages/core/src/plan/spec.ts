@@ -9,11 +9,8 @@
  */
 import { z } from "zod";
 import { agentDefinition, agentName } from "../agent/definition.ts";
+import { celExpression } from "./expression.ts";
 import { modelRef } from "./model-ref.ts";
-
-/** An expression in CEL, evaluated by the worker just before the step runs. Keeps the value's type. */
-export const celExpression = z.strictObject({ $cel: z.string().min(1).max(4_000) });
-export type CelExpression = z.infer<typeof celExpression>;
 
 export const stepId = z
   .string()

@@ -1,6 +1,16 @@
+export type {
+  BudgetAnswer,
+  BudgetCall,
+  BudgetPort,
+  BudgetSettlement,
+  DecisionBudgetCall,
+  ToolBudgetCall,
+  ModelBudgetCall,
+} from "./budget.ts";
 export type { RateLimit, RateLimiter } from "./limiter.ts";
 export type { LiveMessage, LivePort, LiveSubscription } from "./live.ts";
 export type {
+  CallBound,
   EvaluatedStep,
   Material,
   ModelBrief,
@@ -15,7 +25,7 @@ export type {
   ToolSummary,
 } from "./model.ts";
 export type { LogPort, MeterLabels, MeterPort } from "./meter.ts";
-export { failPoints } from "./performer.ts";
+export { agentFailPoints, failPoints } from "./performer.ts";
 export type { FailPoint, Performed, PerformContext, Performer } from "./performer.ts";
 export type { ConsumeOptions, QueueConsumer, QueueDepth, QueuePort, WakeUp } from "./queue.ts";
 export type { ArtifactDraft, ArtifactRef, ToolCall, ToolEffect, ToolPort, ToolReconciliation } from "./tool.ts";

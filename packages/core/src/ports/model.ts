@@ -104,6 +104,8 @@ export interface ModelRequest {
   /** Default `auto`; `none` tells of the tools, for a history that used them, and allows no call. */
   readonly toolChoice?: "auto" | "none";
   readonly signal: AbortSignal;
+  /** Called when the request is about to leave: what fails before costs nothing. */
+  readonly onSend?: () => void;
   /** Receives text as it arrives; when given, the adapter streams. */
   readonly onDelta?: (text: string) => void;
 }
@@ -131,6 +133,21 @@ export interface ModelReply {
   readonly durationMs: number;
 }
 
+/** The most that a call may take, before it is made. */
+export interface CallBound {
+  /** Resolved. */
+  readonly model: ModelRef;
+  readonly offline: boolean;
+  /** Of everything that is sent: messages, tools, schema. */
+  readonly inputTokens: number;
+  /** True when the provider counted. */
+  readonly exact: boolean;
+  /** The longest answer: what the request names, or what the model can write. */
+  readonly maxOutputTokens: number;
+  /** US dollars of the input and of each output token; null when the model has no price. */
+  readonly price: { readonly inputUsd: number; readonly usdPerOutputToken: number } | null;
+}
+
 export interface TokenCount {
   readonly tokens: number;
   readonly exact: boolean;
@@ -148,5 +165,7 @@ export interface ModelPort {
     near: boolean,
     signal: AbortSignal,
   ): Promise<TokenCount>;
+  /** Counts and prices a request; `exactly` asks the provider to count, where it does. */
+  bound(request: ModelRequest, exactly: boolean): Promise<CallBound>;
   list(): readonly { readonly ref: ModelRef; readonly offline: boolean; readonly contextWindow: number }[];
 }

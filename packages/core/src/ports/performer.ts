@@ -4,16 +4,17 @@
  * Purpose: the executor runs attempts; a performer knows one step type. Boundary: a performer never
  * claims, settles or retries; it returns what it made, or throws.
  *
- * 1. Model calls go through `generate`, so that usage, traces and the token limit hold also for an
+ * 1. Model calls go through `generate`, so that budgets hold, and usage and traces stand also for an
  *    attempt that fails later.
  * 2. A performer ends soon after `signal` aborts; what it throws then is of no consequence.
  * 3. It may throw BatonError, TerminalError or RetryAfter; anything else counts as retryable.
  */
 import type { TaskRef } from "../ids.ts";
-import type { CelExpression } from "../plan/spec.ts";
+import type { CelExpression } from "../plan/expression.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 import type { CallAccount, ClaimedStep, EffectResult, NewStep, StepOutput } from "./store.ts";
 import type { BatonEvent } from "../events/catalogue.ts";
+import type { NewQuestion } from "../questions/question.ts";
 
 export interface PerformContext {
   readonly step: ClaimedStep;
@@ -27,7 +28,7 @@ export interface PerformContext {
   readonly deadlineAt: number;
   /** The value of an output, fetched when it is kept by reference; undefined when the step has none. */
   readOutput(output: StepOutput): Promise<unknown>;
-  /** Calls the model, adds `model-called` and the usage to the attempt; throws `token-limit` when the task has none left. */
+  /** Calls the model, adds `model-called` and the usage to the attempt; throws `budget-exceeded` when a budget does not allow it. */
   generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
   /** As `generate`, but its account is the caller's to write, with a record of the call. */
   generateApart(
@@ -42,6 +43,8 @@ export interface PerformContext {
    * the attempt is over already: then the result is the caller's to write.
    */
   settleEffect(result: EffectResult): boolean;
+  /** Before a tool is called, where the task's budget caps that. Throws `budget-exceeded`. */
+  countToolCall(): Promise<void>;
   /** Adds a trace row, written when the attempt settles. */
   trace(event: BatonEvent): void;
   /** Tells watchers how far it is; may be lost. */
@@ -63,7 +66,9 @@ export type Performed =
       readonly estimatedDurationMs?: number;
     }
   | { readonly performed: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
-  | { readonly performed: "deferred"; readonly adds: readonly NewStep[] };
+  | { readonly performed: "deferred"; readonly adds: readonly NewStep[] }
+  /** The step waits, without a worker, until each of them is closed; then it is performed again. */
+  | { readonly performed: "asked"; readonly questions: readonly NewQuestion[] };
 
 export type Performer = (context: PerformContext) => Promise<Performed>;
 
@@ -78,4 +83,6 @@ export const failPoints = [
   "after-settle",
   "before-dispatch",
 ] as const;
-export type FailPoint = (typeof failPoints)[number];
+/** And those of an agent's loop: before each of its moves. */
+export const agentFailPoints = ["before-move"] as const;
+export type FailPoint = (typeof failPoints)[number] | (typeof agentFailPoints)[number];

@@ -10,10 +10,14 @@
  */
 import type { StepRef, TaskRef } from "../ids.ts";
 import type { StepKind, StepState } from "../lifecycle/states.ts";
-import type { CelExpression, RetryPolicySpec } from "../plan/spec.ts";
+import type { CelExpression } from "../plan/expression.ts";
+import type { RetryPolicySpec } from "../plan/spec.ts";
 import type { TaskSettings } from "../task/settings.ts";
 import type { ModelRef } from "../plan/model-ref.ts";
+import type { BudgetPort } from "./budget.ts";
 import type { ArtifactDraft, ArtifactRef, ToolEffect } from "./tool.ts";
+import type { AgentNote } from "../agent/memory.ts";
+import type { AskedQuestion, NewQuestion } from "../questions/question.ts";
 import type { WakeUp } from "./queue.ts";
 
 export const stepTypes = [
@@ -105,8 +109,9 @@ export interface ClaimedTask {
   readonly input: unknown;
   readonly settings: TaskSettings;
   readonly threadId: string | undefined;
-  readonly tokensUsed: number;
   readonly revisionCount: number;
+  /** Unix ms by the database's clock. */
+  readonly createdAt: number;
 }
 
 export interface StepError {
@@ -152,7 +157,9 @@ export type Outcome =
   /** A map: its items become steps; it waits for them. */
   | { readonly outcome: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
   /** The step waits for steps that it adds (a summary of a context that is too large). */
-  | { readonly outcome: "deferred"; readonly adds: readonly NewStep[] };
+  | { readonly outcome: "deferred"; readonly adds: readonly NewStep[] }
+  /** The step waits for people; the last question that is closed wakes it. */
+  | { readonly outcome: "asked"; readonly questions: readonly NewQuestion[] };
 
 export interface Settlement {
   readonly ref: StepRef;
@@ -272,7 +279,7 @@ export type EffectStart =
   | { readonly start: "unknown" }
   | { readonly start: "lease-lost" };
 
-export interface EngineStore {
+export interface EngineStore extends BudgetPort {
   claimStep(wakeUp: WakeUp): Promise<ClaimedStep | undefined>;
   settleAttempt(settlement: Settlement): Promise<SettleAnswer>;
   /** Counts a crash, the third of which is a dead letter. Told twice, the second answer is that it is not current. */
@@ -303,6 +310,15 @@ export interface EngineStore {
   finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
   /** All calls of the step so far, by their numbers. */
   journal(ref: StepRef): Promise<readonly JournaledCall[]>;
+  /** What the step has asked, the newest question of each call. */
+  questions(ref: StepRef): Promise<readonly AskedQuestion[]>;
+  /** `source` is the call that stores it: the same one again stores nothing more. */
+  storeNote(
+    ref: StepRef,
+    note: { readonly agent: string; readonly noteId: string; readonly source: string; readonly text: string },
+  ): Promise<{ readonly removed: number }>;
+  /** The best first. */
+  searchNotes(tenantId: string, agent: string, query: string): Promise<readonly AgentNote[]>;
 }
 
 /** What time does. */
@@ -310,6 +326,13 @@ export interface HousekeepingStore {
   dispatchSteps(request: DispatchRequest): Promise<readonly WakeUp[]>;
   /** Ends dead sessions and takes back their steps; returns how many of each. */
   reapSessions(): Promise<{ readonly sessions: number; readonly steps: number; readonly deadLetters: number }>;
+  /** Closes questions whose time is over and wakes their steps; bounded work per call. */
+  expireQuestions(): Promise<{ readonly questions: number }>;
+  /**
+   * Settles reservations of attempts that are over at their upper bound, since the provider may have charged for the
+   * calls; returns how many. Bounded work per call.
+   */
+  expireReservations(): Promise<number>;
   /** Deletes what is older than the given ages; bounded work per call. */
   prune(ages: {
     readonly finishedTasksMs: number;

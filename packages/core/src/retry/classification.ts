@@ -99,7 +99,9 @@ function retryAfterOf(error: BatonError): { retryAfterMs: number } | undefined {
 
 function verdictOn(thrown: unknown): Verdict | undefined {
   if (thrown instanceof BatonError) {
-    return { outcome: outcomeOfCode[thrown.code], code: thrown.code, ...retryAfterOf(thrown) };
+    const asksPerson = thrown.details["asksPerson"] === true;
+    const outcome = asksPerson ? "hold" : outcomeOfCode[thrown.code];
+    return { outcome, code: thrown.code, ...retryAfterOf(thrown) };
   }
   if (thrown instanceof TerminalError) return { outcome: "fail", code: thrown.code };
   if (thrown instanceof RetryAfter) return { outcome: "retry", code: thrown.code, retryAfterMs: thrown.delayMs };

@@ -14,7 +14,8 @@ import { validatePlan } from "../graph/validation.ts";
 import { defaultTimeoutMs } from "../plan/layout.ts";
 import { interactivePool, plannedPool } from "../plan/pools.ts";
 import { schedulePlan } from "../plan/schedule.ts";
-import type { CelExpression, PlanSpec } from "../plan/spec.ts";
+import type { CelExpression } from "../plan/expression.ts";
+import type { PlanSpec } from "../plan/spec.ts";
 import type { NewStep } from "../ports/store.ts";
 import type { TaskSettings } from "./settings.ts";
 

@@ -3,6 +3,8 @@
  * The same names are accepted per process in the configuration; a task's own value wins.
  */
 import { z } from "zod";
+import { approvalRule } from "../questions/rules.ts";
+import { taskBudget } from "../budget/caps.ts";
 import { modelRef } from "../plan/model-ref.ts";
 import { retryPolicy } from "../plan/spec.ts";
 
@@ -16,8 +18,10 @@ export const taskSettings = z.strictObject({
   /** A checkpoint after every so many settled steps. */
   checkpointInterval: z.int().min(1).max(100_000).default(5),
   maxPlanRevisions: z.int().min(0).max(50).default(5),
-  /** Input and output tokens of the whole task; absent = no limit. */
+  /** The older name of `budget.tokens`; where both are given the smaller one counts. */
   maxTokens: z.int().min(1).optional(),
+  /** What the task may spend with everything that it starts, and what becomes of a call that does not fit. */
+  budget: taskBudget.optional(),
   /** Model calls of this task in any span of `duration` ms, counted over all workers; beside the installation's limiter. */
   limiter: z.strictObject({ max: z.int().min(1).max(1_000_000), duration: z.int().min(1).max(3_600_000) }).optional(),
   model: modelRef.optional(),
@@ -30,6 +34,8 @@ export const taskSettings = z.strictObject({
   tools: z.array(z.string().min(1).max(120)).max(500).optional(),
   /** The folder that file tools may read, as the workers see it. */
   workspace: z.string().min(1).max(4_000).optional(),
+  /** Calls of tools that wait for a person; the first rule that matches decides, before those of an agent. */
+  approvals: z.array(approvalRule).max(50).optional(),
   priority: z.int().min(-100).max(100).default(0),
 });
 export type TaskSettings = z.infer<typeof taskSettings>;

@@ -10,8 +10,6 @@ type Spent = Pick<ModelReply, "model" | "offline" | "usage" | "costUsd" | "durat
 export interface Account {
   readonly traces: readonly NewTrace[];
   readonly usage: StepUsage | undefined;
-  /** Input and output tokens of this attempt. */
-  readonly tokens: number;
   /** Results that travel with the outcome. */
   readonly effects: readonly EffectResult[];
   /** False once the account is closed. */
@@ -19,7 +17,8 @@ export interface Account {
   /** The attempt is over: what it still hands in goes elsewhere. */
   close(): void;
   trace(event: BatonEvent): void;
-  addCall(purpose: string, spent: Spent): void;
+  /** `overrunTokens`: above what its budgets had reserved for it. */
+  addCall(purpose: string, spent: Spent, overrunTokens?: number): void;
 }
 
 /** What a call that failed had spent by then, as the adapter tells it in `details`; nothing when it had not begun. */
@@ -36,10 +35,6 @@ export class AttemptAccount implements Account {
   usage: StepUsage | undefined = undefined;
   #isClosed = false;
 
-  get tokens(): number {
-    return this.usage === undefined ? 0 : this.usage.inputTokens + this.usage.outputTokens;
-  }
-
   addEffect(result: EffectResult): boolean {
     if (!this.#isClosed) this.effects.push(result);
     return !this.#isClosed;
@@ -53,11 +48,11 @@ export class AttemptAccount implements Account {
     this.traces.push({ type, data });
   }
 
-  addCall(purpose: string, spent: Spent): void {
+  addCall(purpose: string, spent: Spent, overrunTokens = 0): void {
     const { model, offline, costUsd, durationMs } = spent;
     const { inputTokens, outputTokens, estimated } = spent.usage;
     const data = { purpose, model, offline, inputTokens, outputTokens, estimated, costUsd, durationMs };
-    this.trace({ type: "model-called", data });
+    this.trace({ type: "model-called", data: overrunTokens > 0 ? { ...data, overrunTokens } : data });
     const { usage } = this;
     this.usage = {
       model,

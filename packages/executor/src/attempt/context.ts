@@ -2,14 +2,16 @@
  * What a performer gets to work with: one attempt's view of its step, the models and the watchers.
  *
  * 1. A live message is at most 6,000 bytes of JSON: model text is cut into pieces, progress is shortened.
- * 2. The token limit is checked before a call, with the prompt's estimate; a call that would pass it is not made.
+ * 2. Every model call is made within its budgets (budget/model-call.ts).
  */
-import { BatonError } from "@baton/core";
+import { capsOf } from "@baton/core/budget";
 import type { BatonEvent } from "@baton/core/events";
 import type {
+  BudgetPort,
   EffectResult,
   FailPoint,
   LivePort,
+  LogPort,
   ModelPort,
   ModelReply,
   ModelRequest,
@@ -18,6 +20,9 @@ import type {
   StepOutput,
 } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
+import { breach, type BudgetedCaller, callerOf, callWithinBudget } from "../budget/model-call.ts";
+import type { BudgetWaits } from "../budget/waits.ts";
+import { untilAnswered } from "../pipeline/patience.ts";
 import type { Prepared } from "../pipeline/prepare.ts";
 import { AttemptAccount, spentBefore } from "./account.ts";
 import type { Account } from "./account.ts";
@@ -26,10 +31,15 @@ import type { RunningAttempt } from "./running.ts";
 /** A UTF-16 unit takes at most 6 bytes of JSON. */
 const maxPieceChars = 900;
 
+const uncounted = Promise.resolve();
+
 export interface ContextParts {
   readonly attempt: RunningAttempt;
   readonly prepared: Prepared;
   readonly account: Account;
+  readonly store: BudgetPort;
+  readonly waits: BudgetWaits;
+  readonly log: LogPort;
   readonly models: ModelPort;
   readonly limiter: RateLimiter;
   readonly live: LivePort;
@@ -42,16 +52,32 @@ export function taskTopic(taskId: string): string {
   return `task:${taskId}`;
 }
 
-export class AttemptContext implements PerformContext {
+/** It is the caller of its own calls too: objects of theirs would be kept for every call under way. */
+export class AttemptContext implements PerformContext, BudgetedCaller {
   readonly task: PerformContext["task"];
   readonly #parts: ContextParts;
-  /** Of calls whose accounts are written apart. */
-  #tokensApart = 0;
+  isSwitchTold = false;
 
   constructor(parts: ContextParts) {
     this.#parts = parts;
     const { tenantId, taskId } = parts.attempt.step.ref;
     this.task = { tenantId, taskId };
+  }
+
+  get store(): BudgetPort {
+    return this.#parts.store;
+  }
+
+  get models(): ModelPort {
+    return this.#parts.models;
+  }
+
+  get log(): LogPort {
+    return this.#parts.log;
+  }
+
+  get waits(): BudgetWaits {
+    return this.#parts.waits;
   }
 
   get step(): PerformContext["step"] {
@@ -105,50 +131,50 @@ export class AttemptContext implements PerformContext {
   async generateApart(purpose: string, request: Omit<ModelRequest, "signal">) {
     const account = new AttemptAccount();
     const reply = await this.#generate(purpose, request, account);
-    this.#tokensApart += account.tokens;
     const { traces, usage } = account;
     return { reply, account: { traces, ...(usage !== undefined && { usage }) } };
   }
 
   /** What a call that fails has spent goes to the attempt's own account: nobody writes a record of it. */
   async #generate(purpose: string, request: Omit<ModelRequest, "signal">, to: Account): Promise<ModelReply> {
-    const { account, models, limiter, clock, failPoint } = this.#parts;
-    const { signal, step } = this;
-    const { maxTokens, limiter: own } = step.task.settings;
+    const { account, clock, failPoint } = this.#parts;
+    const { signal } = this;
     signal.throwIfAborted();
-    const used = step.task.tokensUsed + account.tokens + this.#tokensApart;
-    await refuseOverLimit(maxTokens, used, models, { ...request, signal });
-    if (own !== undefined) {
-      await limiter.acquire(`task:${step.ref.taskId}`, { max: own.max, durationMs: own.duration }, signal);
-    }
     const startedAt = clock();
-    const reply = await models.generate({ ...request, signal }).catch((error: unknown) => {
-      const spent = spentBefore(error, request.model, clock() - startedAt);
+    const { reply, overrunTokens, cut } = await callWithinBudget(this, { ...request, signal }, (error, model) => {
+      const spent = spentBefore(error, model, clock() - startedAt);
       if (spent !== undefined) account.addCall(purpose, spent);
-      throw error;
     });
-    to.addCall(purpose, reply);
+    (cut === undefined ? to : account).addCall(purpose, reply, overrunTokens);
+    if (cut !== undefined) throw cut;
     await failPoint("after-model-reply");
     return reply;
+  }
+
+  async pace(signal: AbortSignal): Promise<void> {
+    const { ref, task } = this.step;
+    const { limiter: own } = task.settings;
+    if (own === undefined) return;
+    await this.#parts.limiter.acquire(`task:${ref.taskId}`, { max: own.max, durationMs: own.duration }, signal);
+  }
+
+  countToolCall(): Promise<void> {
+    const caps = capsOf(this.step.task.settings);
+    return caps?.toolCalls === undefined && caps?.wallMs === undefined ? uncounted : this.#countToolCall();
+  }
+
+  async #countToolCall(): Promise<void> {
+    const { log, signal, step, store } = this;
+    const call = { ...callerOf(step), kind: "tool" as const };
+    const answer = await untilAnswered(() => store.reserveCall(call), signal, log, "reserve");
+    if (answer === undefined) throw signal.reason;
+    if ("refusal" in answer) throw breach(this, answer.refusal);
   }
 
   #publish(data: Readonly<Record<string, unknown>>): void {
     const { ref, attemptNo } = this.step;
     this.#parts.live.publish(taskTopic(ref.taskId), { ...data, stepId: ref.stepId, attemptNo });
   }
-}
-
-async function refuseOverLimit(
-  maxTokens: number | undefined,
-  used: number,
-  models: ModelPort,
-  request: ModelRequest,
-): Promise<void> {
-  if (maxTokens === undefined) return;
-  const prompt = await models.countTokens(request.model, request.messages, false, request.signal);
-  if (used + prompt.tokens < maxTokens) return;
-  const message = `The task has used ${used} of its ${maxTokens} tokens (maxTokens), and the next prompt needs about ${prompt.tokens}. Start it with a higher maxTokens.`;
-  throw new BatonError("token-limit", message);
 }
 
 /** Cuts between characters, never inside a surrogate pair. */

@@ -144,9 +144,12 @@ async function run(call: Call, idempotencyKey: string): Promise<CallOutput> {
   const { parts, context, tool, args } = call;
   const { ref, attemptNo, callNo } = call.intent;
   await context.failPoint("before-effect");
-  if (context.signal.aborted) {
-    await finish(call, "refused", JSON.stringify(failureOf(context.signal.reason)));
-    throw context.signal.reason;
+  try {
+    context.signal.throwIfAborted();
+    await context.countToolCall();
+  } catch (error) {
+    await finish(call, "refused", JSON.stringify(failureOf(error)));
+    throw error;
   }
   // Whatever happens from here on may arrive after this attempt has stopped waiting.
   parts.late.expect({ idempotencyKey, ref, callNo, attemptNo });

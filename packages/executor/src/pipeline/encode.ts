@@ -48,6 +48,8 @@ function performedOutcome(step: ClaimedStep, performed: Performed, prepared: Pre
       return { outcome: "expanded", items: performed.items, concurrency: performed.concurrency };
     case "deferred":
       return { outcome: "deferred", adds: performed.adds };
+    case "asked":
+      return { outcome: "asked", questions: performed.questions };
     case "output": {
       if (prepared === undefined) throw new BatonError("internal", "A step was performed without being prepared.");
       const { output, adds, result, estimatedDurationMs } = performed;

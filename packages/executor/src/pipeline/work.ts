@@ -12,6 +12,7 @@ import type {
   EngineStore,
   FailPoint,
   LivePort,
+  LogPort,
   MeterPort,
   ModelPort,
   NewTrace,
@@ -24,6 +25,7 @@ import type {
 import { AttemptAccount } from "../attempt/account.ts";
 import { AttemptContext } from "../attempt/context.ts";
 import type { RunningAttempt } from "../attempt/running.ts";
+import { BudgetWaits } from "../budget/waits.ts";
 import { encodeOutcome } from "./encode.ts";
 import { performAttempt } from "./perform.ts";
 import type { PerformedAttempt } from "./perform.ts";
@@ -43,6 +45,7 @@ export interface WorkOptions {
   readonly limiter: RateLimiter;
   readonly performers: Performers;
   readonly meter: MeterPort;
+  readonly log: LogPort;
   /** How many attempts may be performed at once. */
   readonly slots: number;
   /** Unix ms. */
@@ -98,6 +101,7 @@ export function createWork(options: WorkOptions): Work {
     perform: stage("perform", slots),
     encode: stage("encode", Math.min(slots, 4)),
   };
+  const waits = new BudgetWaits();
   const scope = new AsyncLocalStorage<AttemptNow>();
 
   async function prepare(step: ClaimedStep): Promise<{ prepared: Prepared; performing: Ticket }> {
@@ -120,9 +124,10 @@ export function createWork(options: WorkOptions): Work {
       try {
         const ready = await prepare(step);
         prepared = ready.prepared;
-        const { models, limiter, live, performers } = options;
+        const { models, limiter, live, log, performers } = options;
         const failPoint = failPointOf(options.failPoint, step.ref);
-        const context = new AttemptContext({ attempt, prepared, account, models, limiter, live, clock, failPoint });
+        const calls = { store, waits, models, limiter, live, log, clock };
+        const context = new AttemptContext({ attempt, prepared, account, failPoint, ...calls });
         leave = await ready.performing.enter();
         const now = { ref: step.ref, attemptNo: step.attemptNo };
         done = await scope.run(now, performAttempt, attempt, performers[step.type], context);

@@ -31,8 +31,8 @@ export function createStepPerformers({
 }: StepPerformerParts): Readonly<Record<"llm" | "agent" | "tool" | "map" | "checkpoint" | "summarization", Performer>> {
   return {
     llm: createLlmPerformer({ models, newId }),
-    agent: createAgentPerformer({ store, models, tools, late, log, clock }),
-    tool: createToolPerformer({ store, tools, late, log, clock }),
+    agent: createAgentPerformer({ store, models, tools, late, log, newId, clock }),
+    tool: createToolPerformer({ store, tools, late, log, newId, clock }),
     map: createMapPerformer(store, newId),
     checkpoint: createCheckpointPerformer(store),
     summarization: createSummarizationPerformer({ store, models }),

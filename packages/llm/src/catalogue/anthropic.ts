@@ -8,30 +8,34 @@ import type { ModelEntry, Price } from "./entry.ts";
 
 export const anthropicPricesAsOf = "2026-10-10";
 
+/** As the provider's SDK asks for them where a request names none. */
+const long = { contextWindow: 1_000_000, maxOutputTokens: 128_000 };
+const medium = { contextWindow: 200_000, maxOutputTokens: 64_000 };
+
 const price = (input: number, output: number, cachedInput: number): Price => ({ input, output, cachedInput });
 
 export const anthropicModels: readonly ModelEntry[] = [
-  { id: "claude-sonnet-5-5", contextWindow: 1_000_000, price: price(2, 10, 0.1) },
-  { id: "claude-opus-5-5", contextWindow: 1_000_000, price: price(4, 20, 0.2) },
+  { id: "claude-sonnet-5-5", ...long, price: price(2, 10, 0.1) },
+  { id: "claude-opus-5-5", ...long, price: price(4, 20, 0.2) },
   {
     id: "claude-haiku-5-5",
-    contextWindow: 1_000_000,
+    ...long,
     price: price(0.1, 0.5, 0.01),
     longPrompt: { inputTokens: 100_000, price: price(0.5, 2.5, 0.05) },
   },
-  { id: "claude-fable-5-2", contextWindow: 1_000_000, price: null },
-  { id: "claude-fable-5-1", contextWindow: 1_000_000, price: price(10, 50, 0.25) },
-  { id: "claude-fable-5", contextWindow: 1_000_000, price: price(10, 50, 1) },
-  { id: "claude-sonnet-5", contextWindow: 1_000_000, price: price(2, 10, 0.2) },
-  { id: "claude-opus-5", contextWindow: 1_000_000, price: price(5, 25, 0.5) },
-  { id: "claude-opus-4-8", contextWindow: 1_000_000, price: price(5, 25, 0.5) },
-  { id: "claude-opus-4-7", contextWindow: 1_000_000, price: price(5, 25, 0.5) },
-  { id: "claude-opus-4-6", contextWindow: 1_000_000, price: price(5, 25, 0.5) },
-  { id: "claude-sonnet-4-6", contextWindow: 1_000_000, price: price(3, 15, 0.3) },
-  { id: "claude-opus-4-5", contextWindow: 200_000, price: price(5, 25, 0.5) },
-  { id: "claude-opus-4-5-20251101", contextWindow: 200_000, price: price(5, 25, 0.5) },
-  { id: "claude-sonnet-4-5", contextWindow: 200_000, price: price(3, 15, 0.3) },
-  { id: "claude-sonnet-4-5-20250929", contextWindow: 200_000, price: price(3, 15, 0.3) },
-  { id: "claude-haiku-4-5", contextWindow: 200_000, price: price(1, 5, 0.1) },
-  { id: "claude-haiku-4-5-20251001", contextWindow: 200_000, price: price(1, 5, 0.1) },
+  { id: "claude-fable-5-2", ...long, price: null },
+  { id: "claude-fable-5-1", ...long, price: price(10, 50, 0.25) },
+  { id: "claude-fable-5", ...long, price: price(10, 50, 1) },
+  { id: "claude-sonnet-5", ...long, price: price(2, 10, 0.2) },
+  { id: "claude-opus-5", ...long, price: price(5, 25, 0.5) },
+  { id: "claude-opus-4-8", ...long, price: price(5, 25, 0.5) },
+  { id: "claude-opus-4-7", ...long, price: price(5, 25, 0.5) },
+  { id: "claude-opus-4-6", ...long, price: price(5, 25, 0.5) },
+  { id: "claude-sonnet-4-6", ...long, price: price(3, 15, 0.3) },
+  { id: "claude-opus-4-5", ...medium, price: price(5, 25, 0.5) },
+  { id: "claude-opus-4-5-20251101", ...medium, price: price(5, 25, 0.5) },
+  { id: "claude-sonnet-4-5", ...medium, price: price(3, 15, 0.3) },
+  { id: "claude-sonnet-4-5-20250929", ...medium, price: price(3, 15, 0.3) },
+  { id: "claude-haiku-4-5", ...medium, price: price(1, 5, 0.1) },
+  { id: "claude-haiku-4-5-20251001", ...medium, price: price(1, 5, 0.1) },
 ];

@@ -12,6 +12,8 @@ export interface ModelEntry {
   readonly id: string;
   /** Tokens that prompt and answer share. */
   readonly contextWindow: number;
+  /** The longest answer that the model writes; absent = not known. */
+  readonly maxOutputTokens?: number;
   /** null = not known, and then no cost is shown. */
   readonly price: Price | null;
   /** Replaces `price` for prompts longer than `inputTokens`. */

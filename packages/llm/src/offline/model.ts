@@ -24,7 +24,12 @@ import { answerText } from "./reason.ts";
 import { reply } from "./reply.ts";
 import { condense } from "./condense.ts";
 
-export const offlineEntry: ModelEntry = { id: offlineRef.model, contextWindow: 200_000, price: null };
+export const offlineEntry: ModelEntry = {
+  id: offlineRef.model,
+  contextWindow: 200_000,
+  maxOutputTokens: 8_000,
+  price: null,
+};
 
 export interface OfflineOptions {
   /** How long an answer takes; so that a demo looks like work and a test can interrupt it. */

@@ -66,8 +66,31 @@ export function failureError(failure: ProviderFailure, ref: ModelRef, now: () =>
   if (retryable && delayMs !== undefined) return new RetryAfter(said, { delayMs, code, cause: failure.cause });
   return new BatonError(code, `${said} ${advice[code] ?? ""}`.trim(), {
     cause: failure.cause,
-    details: { provider: ref.provider, model: ref.model, ...(status === undefined ? {} : { status }) },
+    details: {
+      provider: ref.provider,
+      model: ref.model,
+      ...(status === undefined ? {} : { status }),
+      ...(isNeverConnected(failure.cause) && { sent: false }),
+    },
   });
+}
+
+const beforeSending: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+/** Nothing reached the provider, so nothing was charged. */
+function isNeverConnected(error: unknown): boolean {
+  for (let link = error, depth = 0; link instanceof Error && depth < 8; link = link.cause, depth++) {
+    if (beforeSending.has((link as { code?: unknown }).code)) return true;
+    const parts = link instanceof AggregateError ? link.errors : [];
+    if (parts.length > 0) return parts.every(isNeverConnected);
+  }
+  return false;
 }
 
 const advice: Partial<Record<ErrorCode, string>> = {

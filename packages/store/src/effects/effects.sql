@@ -190,6 +190,7 @@ as $$
 declare
   v_keys baton_v1.step_key[];
 begin
+  perform baton_v1.reopen_raised(p_keys);
   v_keys := array(
     select k from unnest(p_keys) k
     cross join lateral (

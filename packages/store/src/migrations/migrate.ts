@@ -40,6 +40,10 @@ const verbFiles = [
   "../limits/acquire.sql",
   "../chat/append-replies.sql",
   "../dead-letters/dead-letters.sql",
+  "../questions/questions.sql",
+  "../notes/notes.sql",
+  "../budgets/budgets.sql",
+  "../budgets/caps.sql",
 ] as const;
 
 const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.meta.url));

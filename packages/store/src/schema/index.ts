@@ -1,8 +1,11 @@
 /** Every table, for typed queries of one's own. The truth is drizzle/*.sql. */
 export { artifact, blob } from "./artifacts.ts";
+export { budget, reservation, spending } from "./budgets.ts";
 export { chatMessage, chatThread } from "./chat.ts";
 export { effect } from "./effects.ts";
 export { idempotencyKey } from "./idempotency.ts";
+export { agentNote } from "./notes.ts";
+export { question } from "./questions.ts";
 export { workerSession } from "./sessions.ts";
 export { taskExecutionStep, taskExecutionStepEdge } from "./steps.ts";
 export { taskExecution } from "./tasks.ts";

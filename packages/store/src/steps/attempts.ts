@@ -124,12 +124,18 @@ export function createAttempts(given: AttemptsOptions): Attempts {
   };
 }
 
-/** A step that waits for steps nobody added would wait for ever. */
+/** A step that waits for what nobody added would wait for ever. */
 function refuseToWaitForNothing({ outcome, ref }: Settlement): void {
   if (outcome.outcome === "expanded" && outcome.items.length === 0) {
     throw new BatonError(
       "invalid-request",
       `The outcome "expanded" of step ${ref.stepId} has no items; an empty map completes with an empty list.`,
+    );
+  }
+  if (outcome.outcome === "asked" && outcome.questions.length === 0) {
+    throw new BatonError(
+      "invalid-request",
+      `The outcome "asked" of step ${ref.stepId} has no questions; it needs at least one to wait for.`,
     );
   }
   if (outcome.outcome === "deferred" && outcome.adds.length === 0) {

@@ -2,7 +2,7 @@
 create type baton_v1.settling as (
   tenant_id uuid, task_id uuid, step_id uuid, attempt_no int, outcome text,
   output jsonb, blob_id uuid, output_bytes int, preview text, dead_edges uuid[], error jsonb, delay_ms bigint, reason text,
-  adds jsonb, concurrency int, result jsonb, estimated_ms bigint, usage jsonb, traces jsonb, may_continue boolean,
+  adds jsonb, questions jsonb, concurrency int, result jsonb, estimated_ms bigint, usage jsonb, traces jsonb, may_continue boolean,
   status text, kind text, pool text, parent_step_id uuid, bucket text, on_exhausted text, failure_count int, crash_count int);
 
 -- settle(outcomes): outcomes, traces, edges, readied successors, counters, state, continuations.
@@ -56,7 +56,7 @@ begin
 
   select array_agg(row(
     o.n, o.t, o.s, o.a, o.outcome, o.output, o.blob, coalesce(o.bytes, 0), o.preview, coalesce(o.dead, '{}'), o.error, o.delay, o.reason,
-    o.adds, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,
+    o.adds, o.questions, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,
     case when s.state = 'running' and s.attempt_no = o.a then 'settled'
          when s.settle_flush_id = p_flush then 'already-settled'
          else 'lease-lost' end,
@@ -66,8 +66,8 @@ begin
     -- An attempt that is told twice in one call counts once: the first wins.
     select distinct on (s, a) * from rows from (jsonb_to_recordset(v_rest) as (
       n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead uuid[], error jsonb,
-      delay bigint, reason text, adds jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
-      with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, error, delay, reason, adds, concurrency, result, estimated, usage, traces, cont, ord)
+      delay bigint, reason text, adds jsonb, questions jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
+      with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, error, delay, reason, adds, questions, concurrency, result, estimated, usage, traces, cont, ord)
     order by s, a, ord) o
   left join lateral (
     select * from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s on true
@@ -77,14 +77,17 @@ begin
 
   if cardinality(v_ok) > 0 then
     perform baton_v1.write_outcomes(v_ok, p_flush, v_now);
+    if exists (select from unnest(v_ok) o where o.outcome = 'asked') then
+      perform baton_v1.write_questions(v_ok, v_now);
+    end if;
 
     v_moves := array(
       select row(o.tenant_id, o.task_id, o.bucket, baton_v1.bucket(o.kind,
           case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'held' then 'failed'
-                         when 'expanded' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
+                         when 'expanded' then 'waiting' when 'asked' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
           false, o.outcome = 'retry-later', case when o.outcome = 'held' then 'hold' else o.on_exhausted end), 1)::baton_v1.move
       from unnest(v_ok) o);
-    v_drafts := baton_v1.outcome_drafts(v_ok);
+    v_drafts := baton_v1.outcome_drafts(v_ok, v_now);
 
     -- What plans, maps, deferrals and evaluations add comes before edges are followed: a plan's first
     -- steps depend on nothing.
@@ -199,7 +202,7 @@ returns void language sql
 as $$
   update baton.task_execution_step s set
     state = case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'held' then 'failed'
-                           when 'expanded' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
+                           when 'expanded' then 'waiting' when 'asked' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
     held = o.outcome = 'held',
     output = o.output, blob_id = o.blob_id, output_bytes = o.output_bytes,
     error = case when o.outcome = 'completed' then null else coalesce(o.error, s.error) end,
@@ -221,7 +224,7 @@ as $$
     select u.*, t.settled_seq, count(*) filter (where u.outcome = 'completed') over (partition by u.tenant_id, u.task_id order by u.ord)::int as k
     from unnest(p_ok) with ordinality as u(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
-      adds, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
+      adds, questions, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
     cross join lateral (select f.settled_seq from baton.task_execution f where f.tenant_id = u.tenant_id and f.task_id = u.task_id offset 0) t
     offset 0
@@ -229,8 +232,18 @@ as $$
   where s.tenant_id = o.tenant_id and s.task_id = o.task_id and s.step_id = o.step_id
 $$;
 
+-- Questions as the trace tells them: without arguments, which may be large.
+create function baton_v1.questions_asked(p_questions jsonb, p_now timestamptz)
+returns jsonb language sql immutable parallel safe
+as $$
+  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'questionId', q."questionId", 'callNo', q."callNo", 'kind', q.kind, 'tool', q.subject->'tool', 'effect', q.subject->'effect',
+    'text', left(q.subject->>'text', 500), 'expiresAt', round(extract(epoch from p_now) * 1000) + q."expiresInMs")) order by q."callNo")
+  from jsonb_to_recordset(p_questions) as q("questionId" uuid, "callNo" int, kind text, subject jsonb, "expiresInMs" bigint)
+$$;
+
 -- An attempt's own traces, then what became of it.
-create function baton_v1.outcome_drafts(p_ok baton_v1.settling[])
+create function baton_v1.outcome_drafts(p_ok baton_v1.settling[], p_now timestamptz)
 returns baton_v1.draft[] language sql immutable
 as $$
   select coalesce(array_agg(row(tenant_id, task_id, step_id, attempt_no, type, data)::baton_v1.draft order by ord, k), '{}')
@@ -238,13 +251,13 @@ as $$
     select o.ord, e.k, o.tenant_id, o.task_id, o.step_id, o.attempt_no, e.d->>'type' as type, e.d->'data' as data
     from unnest(p_ok) with ordinality as o(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
-      adds, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
+      adds, questions, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
     cross join lateral jsonb_array_elements(o.traces) with ordinality as e(d, k)
     union all
     select o.ord, 9223372036854775807, o.tenant_id, o.task_id, o.step_id, o.attempt_no,
       case o.outcome when 'completed' then 'step-completed' when 'retry-later' then 'step-retry-scheduled' when 'exhausted' then 'step-failed' when 'held' then 'step-failed'
-                     when 'released' then 'step-released' when 'expanded' then 'step-expanded' else 'step-deferred' end,
+                     when 'released' then 'step-released' when 'expanded' then 'step-expanded' when 'asked' then 'step-asked' else 'step-deferred' end,
       case o.outcome
         when 'completed' then jsonb_strip_nulls(jsonb_build_object('deadEdges', to_jsonb(o.dead_edges), 'sizeBytes', o.output_bytes, 'preview', coalesce(o.preview, ''), 'blobId', o.blob_id))
         when 'retry-later' then jsonb_build_object('error', o.error, 'delayMs', o.delay_ms, 'failureCount', o.failure_count + 1)
@@ -252,11 +265,12 @@ as $$
         when 'held' then jsonb_build_object('error', o.error, 'failureCount', o.failure_count + 1, 'crashCount', o.crash_count, 'held', true)
         when 'released' then jsonb_build_object('reason', o.reason)
         when 'expanded' then jsonb_build_object('itemCount', jsonb_array_length(o.adds), 'concurrency', o.concurrency)
+        when 'asked' then jsonb_build_object('questions', baton_v1.questions_asked(o.questions, p_now))
         else jsonb_build_object('onStepIds', (select jsonb_agg(g->>'id') from jsonb_array_elements(o.adds) g))
       end
     from unnest(p_ok) with ordinality as o(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
-      adds, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
+      adds, questions, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
   ) all_drafts
 $$;

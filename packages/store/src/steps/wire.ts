@@ -58,6 +58,9 @@ function settlementToWire(settlement: Settlement, place: OutputPlace | undefined
     case "deferred":
       wire.adds = outcome.adds.map(stepToWire);
       break;
+    case "asked":
+      wire.questions = outcome.questions;
+      break;
   }
   return wire;
 }
@@ -78,11 +81,10 @@ export interface WireClaim extends Omit<ClaimedStep, "ref" | "item" | "inputs" |
   readonly s: string;
   readonly item: { readonly index: number; readonly value: unknown } | null;
   readonly inputs: readonly (WireOutput & { readonly inline: boolean })[];
-  readonly tokensUsed: number;
   readonly revisionCount: number;
   /** Null where the caller knows it. */
   readonly task:
-    | (Omit<ClaimedTask, "threadId" | "settings" | "tokensUsed" | "revisionCount"> & {
+    | (Omit<ClaimedTask, "threadId" | "settings" | "revisionCount"> & {
         readonly threadId: string | null;
         readonly settings: unknown;
       })
@@ -171,8 +173,8 @@ export function claimFromWire(
       input: facts.input,
       settings: facts.settings,
       threadId: facts.threadId,
-      tokensUsed: wire.tokensUsed,
       revisionCount: wire.revisionCount,
+      createdAt: facts.createdAt,
     },
     ...(item === null ? {} : { item }),
   };

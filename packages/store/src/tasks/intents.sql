@@ -2,7 +2,8 @@
 
 -- Every open or resting step ends in the same transaction, so a last attempt in flight can never turn
 -- the task to completed: its settle answers lease-lost.
--- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its open and resting steps.
+-- Lock order: the task row, its questions, then its step rows. Index: primary keys, question_by_step. Rows: the task, its
+-- open and resting steps, its open questions.
 create function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
@@ -16,6 +17,8 @@ begin
   if v_state = 'cancelled' then return jsonb_build_object('answer', 'unchanged', 'state', v_state); end if;
   if v_state = 'completed' then return jsonb_build_object('answer', 'illegal', 'state', v_state); end if;
   update baton.task_execution set intent = 'cancel' where tenant_id = p_tenant and task_id = p_task;
+  update baton.question set state = 'withdrawn', closed_at = v_now, closed_by = p_by
+  where tenant_id = p_tenant and task_id = p_task and state = 'open';
   with before as (
     select step_id, baton_v1.bucket(kind, state, dispatched_at is not null, backing_off, baton_v1.resting_policy(on_exhausted, held)) as b,
            baton_v1.bucket(kind, 'cancelled', false, false, on_exhausted) as o

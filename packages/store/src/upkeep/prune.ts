@@ -7,7 +7,7 @@ type Ages = Parameters<HousekeepingStore["prune"]>[0];
 
 const before = (ageMs: number) => sql`baton.clock() - make_interval(secs => ${ageMs / 1000})`;
 
-/** Index: task_finished, idempotency_by_age, session_ended, live_message_by_age. Rows cascade to steps; edges, traces and effects have no foreign key. */
+/** Index: task_finished, idempotency_by_age, session_ended, reservation_before_task, live_message_by_age. Rows cascade to steps; edges, traces, effects and what budgets keep of tasks have no foreign key. */
 export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks: number }> {
   const tasks = await rowsOf<{ taskId: string }>(
     db,
@@ -19,6 +19,10 @@ export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks:
           delete from baton.task_execution_trace r using old where r.tenant_id = old.tenant_id and r.task_id = old.task_id),
         edges as (
           delete from baton.task_execution_step_edge e using old where e.tenant_id = old.tenant_id and e.task_id = old.task_id),
+        budgets as (
+          delete from baton.budget b using old where b.tenant_id = old.tenant_id and b.scope = 'task' and b.scope_id = old.task_id::text),
+        reservations as (
+          delete from baton.reservation r using old where r.tenant_id = old.tenant_id and r.task_id = old.task_id),
         effects as (
           delete from baton.effect e using old where e.tenant_id = old.tenant_id and e.task_id = old.task_id)
         delete from baton.task_execution t using old
@@ -29,6 +33,8 @@ export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks:
   // A session that a running step still names is reaped first.
   await db.execute(sql`delete from baton.worker_session w where w.ended_at < ${before(ages.sessionsMs)}
     and not exists (select from baton.task_execution_step s where s.session_id = w.session_id and s.state = 'running')`);
+  await db.execute(sql`delete from baton.reservation
+    where task_id is null and state <> 'open' and created_at < ${before(ages.finishedTasksMs)}`);
   await db.execute(sql`delete from baton.live_message where created_at < ${before(ages.liveMs)}`);
   return { tasks: tasks.length };
 }

@@ -6,13 +6,18 @@
  *
  * 1. A model call has the number after the last call before it; the calls that a turn asks for follow it in their
  *    places, those that are denied without a number. So every worker numbers alike.
- * 2. A success counts. A refusal counts once the next turn has begun: the model was told of it. Everything else is made
+ * 2. What people said to a question or to a call that waited for them counts, and stands with the questions.
+ * 3. A success counts. A refusal counts once the next turn has begun: the model was told of it. Everything else is made
  *    again, or asked after, by the ledger's rules.
  */
 import type { AgentDefinition, AgentTurn, CallResult } from "@baton/core/agent";
 import type { JournaledCall, ModelReply, ModelToolCall } from "@baton/core/ports";
+import { askUser, type AskedQuestion } from "@baton/core/questions";
 import { boundedText } from "@baton/core/retry";
 import { readable } from "../../context/text.ts";
+import { nothingOmitted, type Omission } from "./prompt.ts";
+import { rejectionOf } from "../../questions/approval.ts";
+import { answerTold } from "../../questions/ask-user.ts";
 
 /** The ledger's name for a model call: no tool's name has a slash. */
 export const modelCall = "model/turn";
@@ -20,6 +25,8 @@ export const modelCall = "model/turn";
 /** What the ledger keeps of a turn's model call. */
 export type TurnRecord = Pick<ModelReply, "text" | "usage" | "costUsd" | "model"> & {
   readonly toolCalls: readonly ModelToolCall[];
+  /** What the prompt left out; absent: nothing. */
+  readonly omitted?: Omission;
 };
 
 export interface Turn extends AgentTurn {
@@ -33,6 +40,8 @@ export interface Journal {
   readonly turns: Turn[];
   /** Of the next model call. */
   readonly nextCallNo: number;
+  /** Of the last prompt. */
+  readonly omission: Omission;
 }
 
 /** What the agent may call: its definition decides it alone. */
@@ -58,6 +67,12 @@ export const denialOf = (tool: string, { name, tools }: AgentDefinition) => ({
   message: `${name} has no tool ${JSON.stringify(boundedText(tool, 120))}. It has: ${tools.length === 0 ? "none" : tools.join(", ")}.`,
 });
 
+/** What is no call's result: the answer to a question, or a rejection. */
+function toldByPerson({ tool, input }: ModelToolCall, asked: AskedQuestion | undefined): CallResult | undefined {
+  if (tool === askUser) return answerTold(input, asked);
+  return asked?.state === "rejected" ? refusalResult(rejectionOf(asked, tool)) : undefined;
+}
+
 export function turnOf(
   record: TurnRecord,
   callNo: number,
@@ -76,20 +91,30 @@ export function turnOf(
   return { turn: { text, toolCalls, results, callNos, tokens, costUsd }, nextCallNo };
 }
 
-export function journalOf(calls: readonly JournaledCall[], tools: Tools, definition: AgentDefinition): Journal {
-  const byNo = new Map(calls.map((call) => [call.callNo, call]));
+interface Past {
+  readonly found: readonly JournaledCall[];
+  readonly asked: ReadonlyMap<number, AskedQuestion>;
+}
+
+export function journalOf({ found, asked }: Past, tools: Tools, definition: AgentDefinition): Journal {
+  const byNo = new Map(found.map((call) => [call.callNo, call]));
   const turns: Turn[] = [];
   let at = 1;
+  let omission = nothingOmitted;
   for (;;) {
     const made = byNo.get(at);
-    if (made?.state !== "succeeded") return { turns, nextCallNo: at };
-    const { turn, nextCallNo } = turnOf(JSON.parse(made.resultJson ?? "") as TurnRecord, at, tools, definition);
+    if (made?.state !== "succeeded") return { turns, nextCallNo: at, omission };
+    const record = JSON.parse(made.resultJson ?? "") as TurnRecord;
+    omission = record.omitted ?? omission;
+    const { turn, nextCallNo } = turnOf(record, at, tools, definition);
     const wasTold = byNo.has(nextCallNo);
     for (const [place, callNo] of turn.callNos.entries()) {
-      const call = callNo === undefined ? undefined : byNo.get(callNo);
+      if (callNo === undefined) continue;
+      const call = byNo.get(callNo);
       if (call?.state === "succeeded") turn.results[place] = successOf(JSON.parse(call.resultJson ?? "null"));
       if (call?.state === "refused" && wasTold)
         turn.results[place] = refusalResult(JSON.parse(call.resultJson ?? "{}"));
+      turn.results[place] ??= toldByPerson(turn.toolCalls[place] as ModelToolCall, asked.get(callNo));
     }
     turns.push(turn);
     at = nextCallNo;

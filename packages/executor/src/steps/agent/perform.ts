@@ -7,30 +7,42 @@
  * 1. A call that the ledger has is never made again; a model call that died with its worker is made again, and shown as
  *    lost.
  * 2. A tool that the definition does not name is never called: the model is told so, and the trace says it.
- * 3. What a tool certainly did not do is told to the model. A failure of another kind is the step's: its retry policy
+ * 3. A call that waits for a person's word, and a question of the agent's own, let the step wait without a worker once
+ *    the other calls of the turn are made; what was said stands in the journal of questions.
+ * 4. What a tool certainly did not do is told to the model. A failure of another kind is the step's: its retry policy
  *    decides, and the next attempt goes on in the same turn.
  */
 import { BatonError, RetryAfter } from "@baton/core";
 import { agentDefinition, nextMove } from "@baton/core/agent";
 import type { AgentStop, CallResult } from "@baton/core/agent";
-import type { ModelToolCall, PerformContext, Performer, ToolSummary } from "@baton/core/ports";
+import type { ModelToolCall, PerformContext, Performed, Performer, ToolSummary } from "@baton/core/ports";
+import { askUser, type NewQuestion } from "@baton/core/questions";
 import { gatherMaterial } from "../../context/material.ts";
+import { stepBack } from "../../context/summary-step.ts";
 import { callTool } from "../../effects/call.ts";
 import { refusalOf } from "../../effects/refusal.ts";
+import { withMemory } from "../../memory/tools.ts";
 import { untilAnswered } from "../../pipeline/patience.ts";
+import { judgeCall, ruleFor } from "../../questions/approval.ts";
+import { answerTold, askUserTool, questionOf } from "../../questions/ask-user.ts";
 import { answerOf, createJudge } from "./answer.ts";
+import { roomOf } from "./history.ts";
+import { agentPrompt, nothingOmitted } from "./prompt.ts";
 import { journalOf, refusalResult, successOf, type Turn } from "./journal.ts";
-import type { AgentPerformerParts, Run } from "./run.ts";
+import { type AgentPerformerParts, modelOf, type Run } from "./run.ts";
 import { think } from "./turn.ts";
 
 export function createAgentPerformer(parts: AgentPerformerParts): Performer {
   return async (context) => {
     const run = await openRun(parts, context);
     const { definition, turns, found } = run;
+    const deferred = turns.length === 0 ? await withoutRoom(run) : undefined;
+    if (deferred !== undefined) return deferred;
     const judge = createJudge(definition, context);
     for (const turn of turns) judge(turn, false);
     const begunAt = found[0]?.createdAt ?? parts.clock();
     for (;;) {
+      await context.failPoint("before-move");
       const move = nextMove(definition.limits, turns, parts.clock() - begunAt);
       switch (move.move) {
         case "finish":
@@ -40,19 +52,25 @@ export function createAgentPerformer(parts: AgentPerformerParts): Performer {
         case "think":
           judge(await think(run), true);
           break;
-        case "call":
-          await callAll(run, move.places);
+        case "call": {
+          const questions = await callAll(run, move.places);
+          if (questions.length > 0) return { performed: "asked", questions };
+        }
       }
     }
   };
 }
 
-async function openRun(parts: AgentPerformerParts, context: PerformContext): Promise<Run> {
+async function openRun(given: AgentPerformerParts, context: PerformContext): Promise<Run> {
   const { step, config } = context;
   const definition = agentDefinition.parse(config["agent"]);
+  const parts = { ...given, tools: withMemory(given.tools, given.store, definition.name, given.newId) };
   // A worker that lacks a tool has to say so before anything was spent.
-  const tools = new Map(definition.tools.map((name) => [name, parts.tools.find(name)]));
-  const found = step.attemptNo === 1 ? [] : await readJournal(parts, context);
+  const tools = new Map(
+    definition.tools.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)]),
+  );
+  const [found, asked] = step.attemptNo === 1 ? [[], []] : await readPast(parts, context);
+  const approvals = [...(step.task.settings.approvals ?? []), ...definition.approvals];
   const brief = {
     instructions: definition.instructions,
     goal: step.task.goal,
@@ -60,7 +78,18 @@ async function openRun(parts: AgentPerformerParts, context: PerformContext): Pro
     material: await gatherMaterial(context),
     outputSchema: definition.output_schema,
   };
-  return { parts, context, definition, brief, tools, found, ...journalOf(found, tools, definition) };
+  const past = { found, asked: new Map(asked.map((question) => [question.callNo, question])) };
+  return { parts, context, definition, brief, tools, approvals, ...past, ...journalOf(past, tools, definition) };
+}
+
+/** Material that does not fit the first prompt is summarised before the agent begins. */
+async function withoutRoom(run: Run): Promise<Performed | undefined> {
+  const { brief, context, parts } = run;
+  if (brief.material.length === 0) return undefined;
+  const { budget, usable } = await roomOf(run, modelOf(run));
+  if ((await budget.count(agentPrompt(brief, [], nothingOmitted))) <= usable) return undefined;
+  const bare = agentPrompt({ ...brief, material: [] }, [], nothingOmitted);
+  return await stepBack({ context, budget, usable, bare, newId: parts.newId });
 }
 
 function promptOf({ step, config }: PerformContext): string {
@@ -69,28 +98,67 @@ function promptOf({ step, config }: PerformContext): string {
   throw new BatonError("invalid-expression", `The prompt of step "${step.key}" must yield a text that is not empty.`);
 }
 
-async function readJournal({ store, log }: AgentPerformerParts, { step, signal }: PerformContext) {
-  const calls = await untilAnswered(() => store.journal(step.ref), signal, log, "journal");
-  if (calls === undefined) throw signal.reason;
-  return calls;
+async function readPast({ store, log }: AgentPerformerParts, { step, signal }: PerformContext) {
+  const read = () => Promise.all([store.journal(step.ref), store.questions(step.ref)]);
+  const past = await untilAnswered(read, signal, log, "journal");
+  if (past === undefined) throw signal.reason;
+  return past;
 }
 
-/** All that are left of one turn, at once; the first failure that is the step's ends the attempt when all have ended. */
-async function callAll(run: Run, places: readonly number[]): Promise<void> {
+/**
+ * All that are left of one turn, at once; the first failure that is the step's ends the attempt when all have ended.
+ * Resolves to what people have to say before the turn can go on.
+ */
+async function callAll(run: Run, places: readonly number[]): Promise<readonly NewQuestion[]> {
   const turn = run.turns.at(-1) as Turn;
+  const questions: NewQuestion[] = [];
   const ended = await Promise.allSettled(
     places.map(async (place) => {
-      turn.results[place] = await callOne(run, turn.toolCalls[place] as ModelToolCall, turn.callNos[place] as number);
+      const said = await callOne(run, turn.toolCalls[place] as ModelToolCall, turn.callNos[place] as number);
+      if ("questionId" in said) questions.push(said);
+      else turn.results[place] = said;
     }),
   );
   const failed = ended.find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
+  return questions;
 }
 
-async function callOne({ parts, context, tools }: Run, call: ModelToolCall, callNo: number): Promise<CallResult> {
+async function callOne(run: Run, call: ModelToolCall, callNo: number): Promise<CallResult | NewQuestion> {
+  const { parts, context, tools, approvals, asked } = run;
+  const { step } = context;
   const tool = tools.get(call.tool) as ToolSummary;
+  if (tool === askUserTool) return askPerson(run, call, callNo);
+  const rule = ruleFor(approvals, step, tool, call.input);
+  if (rule === undefined) return await makeCall(run, tool, call.input, callNo);
+  const judged = judgeCall(rule, { step, tool, args: call.input, callNo, newId: parts.newId }, asked.get(callNo));
+  switch (judged.verdict) {
+    case "ask":
+      return judged.question;
+    case "rejected":
+      return refusalResult(judged.error);
+    case "call":
+      return await makeCall(run, tool, judged.args, callNo);
+  }
+}
+
+function askPerson(
+  { parts, definition, asked }: Run,
+  { input }: ModelToolCall,
+  callNo: number,
+): CallResult | NewQuestion {
+  const told = answerTold(input, asked.get(callNo));
+  return told ?? questionOf(input, callNo, definition.limits.answer_ms, parts.newId);
+}
+
+async function makeCall(
+  { parts, context }: Run,
+  tool: ToolSummary,
+  args: unknown,
+  callNo: number,
+): Promise<CallResult> {
   try {
-    return successOf(await callTool(parts, context, { tool, args: call.input, callNo, isLast: false }));
+    return successOf(await callTool(parts, context, { tool, args, callNo, isLast: false }));
   } catch (error) {
     const refusal = error instanceof RetryAfter || context.signal.aborted ? undefined : refusalOf(error);
     if (refusal === undefined) throw error;

@@ -15,7 +15,25 @@ export interface AgentBrief {
   readonly outputSchema: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function agentPrompt(brief: AgentBrief, turns: readonly AgentTurn[]): readonly ModelMessage[] {
+/** What is left out of a history: of so many turns, from the oldest on. */
+export interface Omission {
+  readonly results: number;
+  /** Whole; at most `results`. */
+  readonly turns: number;
+}
+
+export const nothingOmitted: Omission = { results: 0, turns: 0 };
+
+/** Of a result that is left out, and of each call of a turn that is. */
+const shownChars = 200;
+/** Of all that is said about turns that are left out. */
+const recalledChars = 4_000;
+
+export function agentPrompt(
+  brief: AgentBrief,
+  turns: readonly AgentTurn[],
+  { results, turns: dropped }: Omission,
+): readonly ModelMessage[] {
   const { instructions, goal, prompt, material, outputSchema } = brief;
   const form =
     outputSchema === undefined
@@ -25,17 +43,47 @@ export function agentPrompt(brief: AgentBrief, turns: readonly AgentTurn[]): rea
     { role: "system", content: `${instructions}\n\n${rules}` },
     {
       role: "user",
-      content: `Goal of the whole task:\n${goal}${renderMaterial(material)}\n\nYour part of it:\n${prompt}${form}`,
+      content: `Goal of the whole task:\n${goal}${renderMaterial(material)}\n\nYour part of it:\n${prompt}${form}${recalled(turns.slice(0, dropped))}`,
     },
-    ...turns.flatMap(messagesOf),
+    ...turns.slice(dropped).flatMap((turn, at) => messagesOf(turn, at + dropped < results)),
   ];
 }
 
-function messagesOf({ text, toolCalls, results, feedback }: AgentTurn): readonly ModelMessage[] {
+function messagesOf(turn: AgentTurn, withoutResults: boolean): readonly ModelMessage[] {
+  const { text, toolCalls, results, feedback } = turn;
   const said: ModelMessage = { role: "assistant", content: text, ...(toolCalls.length > 0 && { toolCalls }) };
   const told = toolCalls.flatMap(({ id, tool }, place): ModelMessage[] => {
     const result = results[place];
-    return result === undefined ? [] : [{ role: "tool", callId: id, tool, ...result }];
+    if (result === undefined) return [];
+    const { content, isError } = result;
+    return [{ role: "tool", callId: id, tool, isError, content: withoutResults ? shortened(content) : content }];
   });
   return [said, ...told, ...(feedback === undefined ? [] : [{ role: "user" as const, content: feedback }])];
 }
+
+function shortened(content: string): string {
+  if (content.length <= shownChars * 2) return content;
+  return `${content.slice(0, shownChars).toWellFormed()}…\n(the rest of ${content.length} characters is left out here: call again if you need it)`;
+}
+
+/** What was done in turns that are left out: the newest of it that fits. */
+function recalled(turns: readonly AgentTurn[]): string {
+  if (turns.length === 0) return "";
+  const lines: string[] = [];
+  let chars = 0;
+  for (const { toolCalls, results } of turns.toReversed()) {
+    for (const [place, { tool, input }] of [...toolCalls.entries()].toReversed()) {
+      const line = `- ${tool}(${cut(JSON.stringify(input))})${results[place]?.isError === true ? ": refused" : ""}`;
+      chars += line.length + 1;
+      if (chars > recalledChars) return recollection(turns.length, ["- …", ...lines]);
+      lines.unshift(line);
+    }
+  }
+  return recollection(turns.length, lines);
+}
+
+const cut = (text: string): string =>
+  text.length <= shownChars ? text : `${text.slice(0, shownChars).toWellFormed()}…`;
+
+const recollection = (count: number, lines: readonly string[]): string =>
+  `\n\nYou have worked on it for ${count} turns that are left out here. In them you called:\n${lines.join("\n")}`;

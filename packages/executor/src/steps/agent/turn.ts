@@ -1,19 +1,20 @@
 /** One model turn: its intent before the call, and its answer with what it cost before anything that it asks for. */
 import { BatonError } from "@baton/core";
-import type { CallAccount, EffectIntent, EffectResult, ModelReply, ModelTool, NewTrace } from "@baton/core/ports";
+import type { CallAccount, EffectIntent, EffectResult, ModelReply, NewTrace } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import { failureOf } from "../../effects/refusal.ts";
 import { encodeOutput } from "../../output/encoding.ts";
 import { untilAnswered } from "../../pipeline/patience.ts";
 import { denialOf, modelCall, type Turn, type TurnRecord, turnOf } from "./journal.ts";
-import { agentPrompt } from "./prompt.ts";
-import { leaseLost, type Run } from "./run.ts";
+import { fitPrompt, modelTools, roomOf } from "./history.ts";
+import type { Omission } from "./prompt.ts";
+import { leaseLost, modelOf, type Run } from "./run.ts";
 
 /** Adds the turn to the run. Throws what the call threw, `output-cut`, `lease-lost`, or the abort reason. */
 export async function think(run: Run): Promise<Turn> {
-  const { parts, context, definition, turns, found, nextCallNo: callNo } = run;
+  const { parts, context, turns, found, nextCallNo: callNo } = run;
   const { step, signal } = context;
-  const model = parts.models.resolve(definition.model ?? step.task.settings.model);
+  const model = modelOf(run);
   const intent: EffectIntent = {
     ref: step.ref,
     attemptNo: step.attemptNo,
@@ -27,46 +28,65 @@ export async function think(run: Run): Promise<Turn> {
   if (start.start === "replay") return added(run, JSON.parse(start.resultJson) as TurnRecord).turn;
   if (start.start !== "call") throw leaseLost();
   const lostIn = found.find((call) => call.callNo === callNo)?.attemptNo ?? step.attemptNo - 1;
-  const lost: NewTrace[] = start.earlierUnknown
+  const before: NewTrace[] = start.earlierUnknown
     ? [{ type: "model-call-lost", data: { callNo, model, attemptNo: lostIn } }]
     : [];
-  const { reply, account } = await askModel(run, model).catch(async (error: unknown) => {
+  const { reply, account } = await askModel(run, model, before).catch(async (error: unknown) => {
     // Of a call that was given up in the middle nobody knows what it cost.
-    if (!signal.aborted) await keep(run, { callNo, ...refused(failureOf(error)) }, { traces: lost });
+    if (!signal.aborted) await keep(run, { callNo, ...refused(failureOf(error)) }, { traces: before });
     throw error;
   });
   if (reply.finishReason === "length") {
     const message = `A turn of step "${step.key}" was cut off. Let the agent answer in smaller pieces.`;
-    const spent = { ...account, traces: [...lost, ...account.traces] };
+    const spent = { ...account, traces: [...before, ...account.traces] };
     await keep(run, { callNo, ...refused({ code: "output-cut", message }) }, spent);
     throw new BatonError("output-cut", message);
   }
-  const resultJson = await storable(reply).catch(async (error: unknown) => {
-    await keep(run, { callNo, ...refused(failureOf(error)) }, { ...account, traces: [...lost, ...account.traces] });
+  const resultJson = await storable(reply, run.omission).catch(async (error: unknown) => {
+    await keep(run, { callNo, ...refused(failureOf(error)) }, { ...account, traces: [...before, ...account.traces] });
     throw error;
   });
   // As another worker would read it.
   const { turn, denials } = added(run, JSON.parse(resultJson) as TurnRecord);
-  const traces = [...lost, ...account.traces, ...denials];
+  const traces = [...before, ...account.traces, ...denials];
   await keep(run, { callNo, state: "succeeded", resultJson }, { ...account, traces });
   return turn;
 }
 
 /** Rejects with `output-invalid` where the answer holds what no database keeps. */
-async function storable({ text, usage, costUsd, model, toolCalls = [] }: ModelReply): Promise<string> {
-  return encodeOutput({ text, toolCalls, usage, costUsd, model } satisfies TurnRecord, "output-invalid");
+async function storable({ text, usage, costUsd, model, toolCalls = [] }: ModelReply, omitted: Omission) {
+  const isWhole = omitted.results === 0 && omitted.turns === 0;
+  const record: TurnRecord = { text, toolCalls, usage, costUsd, model, ...(!isWhole && { omitted }) };
+  return encodeOutput(record, "output-invalid");
 }
 
-function askModel({ context, brief, turns, tools }: Run, model: ModelReply["model"]) {
-  return context.generateApart("agent", {
-    model,
-    brief: { kind: "agent", goal: brief.goal, instruction: brief.prompt },
-    messages: agentPrompt(brief, turns),
-    tools: [...tools.values()].map(
-      ({ name, description, inputSchema }): ModelTool => ({ name, description, inputSchema }),
-    ),
-    onDelta: (text) => context.delta(text),
-  });
+/** A prompt that the provider finds too long is shortened once. Adds to `traces` what was left out. */
+async function askModel(run: Run, model: ModelReply["model"], traces: NewTrace[]) {
+  const { context, brief } = run;
+  const room = await roomOf(run, model);
+  const ask = async (always: boolean) => {
+    const { messages, omission, compacted } = await fitPrompt(run, room, always);
+    run.omission = omission;
+    if (compacted !== undefined) {
+      const { results, turns } = omission;
+      traces.push({ type: "context-compacted", data: { turn: run.turns.length + 1, results, turns, ...compacted } });
+    }
+    return await context.generateApart("agent", {
+      model,
+      brief: { kind: "agent", goal: brief.goal, instruction: brief.prompt },
+      messages,
+      tools: modelTools(run),
+      onDelta: (text) => context.delta(text),
+    });
+  };
+  try {
+    return await ask(false);
+  } catch (error) {
+    const isTooLong = error instanceof BatonError && error.code === "context-too-large";
+    // Its own word, when not even the least fits, is final.
+    if (!isTooLong || error.details["provider"] === undefined) throw error;
+    return await ask(true);
+  }
 }
 
 type Kept = Omit<EffectResult, "attemptNo" | "account">;
@@ -95,6 +115,7 @@ function added(run: Run, record: TurnRecord): { readonly turn: Turn; readonly de
       : [],
   );
   run.turns.push(turn);
+  run.omission = record.omitted ?? run.omission;
   run.nextCallNo = nextCallNo;
   return { turn, denials };
 }

@@ -10,20 +10,12 @@ import { BatonError } from "@baton/core";
 import { createBudget } from "@baton/core/context";
 import type { Budget } from "@baton/core/context";
 import { modelRef } from "@baton/core/plan";
-import type {
-  ModelMessage,
-  ModelPort,
-  ModelReply,
-  ModelRequest,
-  PerformContext,
-  Performed,
-  Performer,
-} from "@baton/core/ports";
+import type { ModelMessage, ModelPort, ModelReply, ModelRequest, PerformContext, Performer } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
-import { gatherMaterial, hasSummary } from "../../context/material.ts";
+import { gatherMaterial } from "../../context/material.ts";
 import { reasonPrompt } from "../../context/prompt.ts";
+import { stepBack } from "../../context/summary-step.ts";
 import { createOutputValidator } from "./schema.ts";
-import { smallestSummaryTokens, summaryStep } from "./summary-step.ts";
 
 const maxRepairs = 2;
 
@@ -53,7 +45,7 @@ export function createLlmPerformer({ models, newId }: LlmPerformerParts): Perfor
     const messages = reasonPrompt({ goal, instruction, material, outputSchema });
     if ((await budget.count(messages)) > budget.usable) {
       const bare = reasonPrompt({ goal, instruction, material: [], outputSchema });
-      return await deferred({ context, budget, bare, newId });
+      return await stepBack({ context, budget, usable: budget.usable, bare, newId });
     }
     const request = {
       model,
@@ -73,25 +65,6 @@ function instructionOf({ step, config }: PerformContext): string {
   if (typeof prompt === "string" && prompt !== "") return prompt;
   const got = prompt === "" ? "an empty text" : prompt === null ? "null" : `a ${typeof prompt}`;
   throw new BatonError("invalid-expression", `The prompt of step "${step.key}" yields ${got}; it must yield a text.`);
-}
-
-/** Steps back until a summary of the material is there. */
-async function deferred(parts: {
-  readonly context: PerformContext;
-  readonly budget: Budget;
-  readonly bare: readonly ModelMessage[];
-  readonly newId: () => string;
-}): Promise<Performed> {
-  const { context, budget, bare, newId } = parts;
-  const room = budget.usable - (await budget.count(bare));
-  if (room < smallestSummaryTokens * 2 || hasSummary(context)) {
-    const why = hasSummary(context) ? "even with a summary of its material" : "without any material";
-    throw new BatonError(
-      "context-too-large",
-      `The prompt of step "${context.step.key}" is larger than ${budget.usable} tokens (80 % of contextWindowLimit), ${why}. Shorten the goal or the prompt, or raise contextWindowLimit.`,
-    );
-  }
-  return { performed: "deferred", adds: [summaryStep(context, room, newId())] };
 }
 
 /** One model call whose answer is whole. */
