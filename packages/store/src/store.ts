@@ -27,6 +27,7 @@ import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoint
 import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
 import { checkRoles, type Database, isUuid, openConnections, rowsOf } from "./connection/pools.ts";
+import { openingPatienceMs, patiently } from "./connection/patience.ts";
 import { sql } from "./connection/sql.ts";
 import { deadLetterVerbs } from "./dead-letters/verbs.ts";
 import { listEffects, resolveEffect } from "./effects/calls.ts";
@@ -101,7 +102,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onError: options.onError,
   });
   try {
-    await checkRoles(connections);
+    await opening(() => checkRoles(connections));
   } catch (error) {
     await connections.close();
     throw withMigrationHint(error);
@@ -270,13 +271,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     startIdempotent: (ref, bodyHash) => inTenant(ref, (db) => startIdempotent(db, ref, bodyHash, session?.sessionId)),
     finishIdempotent: (ref, answer) => inTenant(ref, (db) => finishIdempotent(db, ref, answer)),
     dropIdempotent: (ref) => inTenant(ref, (db) => dropIdempotent(db, ref)),
-    createApiKey: (key) => inTenant(key, (db) => createApiKey(db, key)),
+    createApiKey: (key) => opening(() => inTenant(key, (db) => createApiKey(db, key))),
     findApiKey: (hash) => asEngine((db) => findApiKey(db, hash)),
     listApiKeys: (tenantId) => api(tenantId, (db) => listApiKeys(db, tenantId)),
     revokeApiKey: async (tenantId, keyId) =>
       isUuid(keyId) && (await api(tenantId, (db) => revokeApiKey(db, tenantId, keyId))),
-    installationSecret: (candidate) => installationSecret(connections, candidate),
-    keepTaskDefaults: (defaults) => keepTaskDefaults(connections, defaults),
+    installationSecret: (candidate) => opening(() => installationSecret(connections, candidate)),
+    keepTaskDefaults: (defaults) => opening(() => keepTaskDefaults(connections, defaults)),
     ping: async () => {
       await connections.engine("select 1 as alive");
     },
@@ -355,6 +356,10 @@ function textOf(parts: readonly unknown[]): string {
 }
 
 /** 22023 is "role does not exist": the database was never migrated. */
+function opening<Result>(run: () => Promise<Result>): Promise<Result> {
+  return patiently(run, openingPatienceMs);
+}
+
 function withMigrationHint(error: unknown): unknown {
   const code = (error as { code?: string }).code;
   if (code !== "22023" && code !== "3F000" && code !== "42P01" && code !== "42501") return error;

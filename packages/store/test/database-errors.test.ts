@@ -28,6 +28,17 @@ const table: readonly (readonly [string, unknown, DatabaseErrorClass])[] = [
     Object.assign(new Error("could not open relation with OID 16917"), { code: "XX000" }),
     "transient",
   ],
+  [
+    "42883 while the verbs are installed anew",
+    Object.assign(new Error("function baton_v1.settle(jsonb) does not exist"), { code: "42883" }),
+    "transient",
+  ],
+  [
+    "3F000 while the verbs are installed anew",
+    Object.assign(new Error('schema "baton_v1" does not exist'), { code: "3F000" }),
+    "transient",
+  ],
+  ["42883, a function that is no verb", coded("42883"), "other"],
   ["XX000, anything else that must not happen", coded("XX000"), "other"],
   ["57014, a statement somebody stopped", coded("57014"), "other"],
   ["40002 transaction_integrity_constraint_violation", coded("40002"), "other"],

@@ -139,22 +139,91 @@ describe("twenty processes at once", () => {
 });
 
 describe("a database that is up to date", () => {
-  it("is not touched, and gets the verbs anew when they are of another text", async () => {
-    const url = await emptyDatabase("current");
-    await admin.query("grant baton_engine, baton_api to current");
+  /** A database of its own, up to date, and what a migration does to it and to one of its verbs. */
+  async function current(name: string) {
+    const url = await emptyDatabase(name);
+    await admin.query(`grant baton_engine, baton_api to ${name}`);
     expect(await migrate(url)).toEqual({ changed: true });
     const client = new pg.Client({ connectionString: url });
     await client.connect();
-    const oid = async (): Promise<unknown> =>
-      (await client.query("select 'baton_v1.reap()'::regprocedure::oid as oid")).rows[0];
+    const one = async <Value>(select: string): Promise<Value> =>
+      (await client.query<{ value: Value }>(`select ${select} as value`)).rows[0]?.value as Value;
+    const oid = () => one<number>("'baton_v1.reap()'::regprocedure::oid");
+    /** What another version left behind: the same types, or others. */
+    const mark = async (types: "same" | "other"): Promise<void> => {
+      const found = await one<string>("obj_description('baton_v1'::regnamespace, 'pg_namespace')");
+      const other = types === "same" ? found.replace(/^verbs \w+/, "verbs another") : "verbs another, types another";
+      await client.query(`comment on schema baton_v1 is '${other}'`);
+    };
+    return { url, client, oid, one, mark };
+  }
+
+  it("is not touched", async () => {
+    const { url, client, oid } = await current("untouched");
     const before = await oid();
     expect(await migrate(url)).toEqual({ changed: false });
     expect(await oid()).toEqual(before);
-    await client.query("comment on schema baton_v1 is 'verbs of another version'");
+    await client.end();
+  });
+
+  it("gets verbs of another text in place, and loses those that are no more", async () => {
+    const { url, client, oid, one, mark } = await current("in_place");
+    const before = await oid();
+    await client.query(`
+      create function baton_v1.forgotten() returns int language sql as 'select 1';
+      create or replace function baton_v1.reap() returns jsonb language sql as $$ select '{"of": "another version"}'::jsonb $$`);
+    await mark("same");
     expect(await migrate(url)).toEqual({ changed: true });
-    expect(await oid()).not.toEqual(before);
+    expect(await oid()).toEqual(before);
+    expect(await one("baton_v1.reap()")).toEqual({ sessions: 0, steps: 0, deadLetters: 0 });
+    expect(await one("to_regproc('baton_v1.forgotten')")).toBeNull();
+    expect(await migrate(url)).toEqual({ changed: false });
     await client.end();
     expect(await opens(url)).toBe(true);
+  });
+
+  it.each([
+    ["types", "other", "select 1"],
+    [
+      "results",
+      "same",
+      "drop function baton_v1.reap(); create function baton_v1.reap() returns int language sql as 'select 1'",
+    ],
+  ] as const)("gets verbs of other %s anew", async (what, types, before) => {
+    const { url, client, oid, one, mark } = await current(`anew_${what}`);
+    await client.query(before);
+    const old = await oid();
+    await mark(types);
+    expect(await migrate(url)).toEqual({ changed: true });
+    expect(await oid()).not.toEqual(old);
+    expect(await one("baton_v1.reap()")).toEqual({ sessions: 0, steps: 0, deadLetters: 0 });
+    await client.end();
+    expect(await opens(url)).toBe(true);
+  });
+
+  it("loses no call of a worker while it gets its verbs in place", async () => {
+    const { url, client, mark } = await current("under_load");
+    let isOver = false;
+    let calls = 0;
+    const call = async (): Promise<void> => {
+      const worker = new pg.Client({ connectionString: url });
+      await worker.connect();
+      while (!isOver) {
+        await worker.query({ name: "reap", text: "select baton_v1.reap()" });
+        await worker.query("select baton_v1.settle('[]', '[]', gen_random_uuid(), gen_random_uuid(), 0, false)");
+        calls += 1;
+      }
+      await worker.end();
+    };
+    const install = async (): Promise<void> => {
+      for (let round = 0; round < 20; round++) {
+        await mark("same");
+        expect(await migrate(url)).toEqual({ changed: true });
+      }
+    };
+    await Promise.all([install().finally(() => (isOver = true)), ...Array.from({ length: 4 }, call)]);
+    expect(calls).toBeGreaterThan(20);
+    await client.end();
   });
 });
 

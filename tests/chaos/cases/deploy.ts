@@ -37,6 +37,15 @@ async function bootAtOnce(world: World, processes: number): Promise<void> {
   }
 }
 
+/** The mark of the verbs differs, as it does when a new version brings its own: with other types none is replaced in place. */
+async function markAsOther(world: World, types: "same" | "other"): Promise<void> {
+  const [{ mark } = { mark: "" }] = await world.stack.database.read<{ mark: string }>(
+    "select obj_description('baton_v1'::regnamespace, 'pg_namespace') as mark",
+  );
+  const other = types === "same" ? mark.replace(/^verbs \w+/, "verbs another") : "verbs another, types another";
+  await world.stack.database.execute(`comment on schema baton_v1 is '${other}'`);
+}
+
 export const deploy: ChaosCase<{ processes: number; rounds: number }> = {
   id: "deploy",
   backends,
@@ -56,10 +65,10 @@ export const deploy: ChaosCase<{ processes: number; rounds: number }> = {
       });
       await until("steps run", async () => (await countSteps(world, "running")) > 0);
       const old = world.running();
-      // The mark of the verbs differs, as it does when a new version brings its own.
-      await world.stack.database.execute("comment on schema baton_v1 is 'verbs of another version'");
+      const types = world.random.between(0, 1) === 0 ? "same" : "other";
+      await markAsOther(world, types);
       const [changed] = await Promise.all([migrateAtOnce(world.stack.database.url, 2), world.startWorker()]);
-      world.faults.record("deploy", `round ${round + 1}: ${changed} migrations changed the verbs`);
+      world.faults.record("deploy", `round ${round + 1}: ${changed} migrations changed the verbs, ${types} types`);
       if (changed !== 1) throw new Error(`${changed} of 2 migrations installed the verbs, one is expected.`);
       await world.startWorker();
       for (const worker of old) {

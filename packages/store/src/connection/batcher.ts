@@ -13,6 +13,7 @@
  */
 import { BatonError } from "@baton/core";
 import { classifyDatabaseError } from "./database-error.ts";
+import { patiently } from "./patience.ts";
 
 export interface BatcherOptions<Item, Answer> {
   readonly maxItems: number;
@@ -113,18 +114,10 @@ async function flushPatiently<Item, Answer>(
 ): Promise<readonly Answer[]> {
   const flushId = options.newFlushId();
   const items = batch.map((waiting) => waiting.item);
-  const until = performance.now() + options.patienceMs;
-  for (let pause = 5; ; pause = Math.min(pause * 2, 1_000)) {
-    try {
-      return await options.flush(items, flushId);
-    } catch (error) {
-      if (classifyDatabaseError(error) !== "transient") throw error;
-      if (performance.now() > until) {
-        throw new BatonError("store-unavailable", "PostgreSQL did not answer; the outcome is not known.", {
-          cause: error,
-        });
-      }
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
+  try {
+    return await patiently(() => options.flush(items, flushId), options.patienceMs);
+  } catch (error) {
+    if (classifyDatabaseError(error) !== "transient") throw error;
+    throw new BatonError("store-unavailable", "PostgreSQL did not answer; the outcome is not known.", { cause: error });
   }
 }

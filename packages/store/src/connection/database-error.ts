@@ -33,15 +33,26 @@ export function classifyDatabaseError(error: unknown): DatabaseErrorClass {
     )
       return "transient";
     if (networkCodes.has(code)) return "transient";
-    // The verbs were installed anew between a statement's planning and its end; it finds the new ones when it is repeated.
     if (code === "XX000" && /^(cache lookup failed|could not open relation with OID)/.test(error.message))
       return "transient";
+    if (isWithoutVerb(error)) return "transient";
   }
   if (error instanceof AggregateError && error.errors.some((each) => classifyDatabaseError(each) === "transient"))
     return "transient";
   // drizzle wraps the driver's error.
   if (error.cause instanceof Error) return classifyDatabaseError(error.cause);
   return isSilence(error) || unanswered.test(error.message) ? "transient" : "other";
+}
+
+/** undefined_function, undefined_object, invalid_schema_name. */
+const codesOfMissing = new Set(["42883", "42704", "3F000"]);
+
+/**
+ * True when a verb is missing: they are installed anew between a statement's planning and its end, and are there when it
+ * is repeated; or the database is of another version.
+ */
+function isWithoutVerb(error: Error): boolean {
+  return codesOfMissing.has(String((error as { code?: unknown }).code)) && /\bbaton_v\d+\b/.test(error.message);
 }
 
 /** What pg says without a code: the connection broke, none could be had, or none was free in time. */
@@ -57,6 +68,13 @@ export function isSilence(error: unknown): boolean {
 /** The error a caller outside the store sees. */
 export function toStoreError(error: unknown): unknown {
   if (error instanceof BatonError) return error;
+  if (error instanceof Error && isWithoutVerb(error)) {
+    return new BatonError(
+      "store-unavailable",
+      `The database is being brought to another version (${error.message}); try again. If this stays, run "npm run db:migrate".`,
+      { cause: error },
+    );
+  }
   if (classifyDatabaseError(error) === "transient") {
     return new BatonError("store-unavailable", "PostgreSQL does not answer; try again.", { cause: error });
   }

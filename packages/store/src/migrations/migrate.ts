@@ -5,72 +5,18 @@
  * Boundary: runs as the user the URL names, who owns the tables.
  *
  * 1. One process migrates at a time (advisory lock); the others wait and find nothing to do.
- * 2. The verbs live in a schema named by version, so that old and new workers run side by side.
- * 3. Every statement waits at most 3 s for a lock and the whole is tried again.
+ * 2. Every statement waits at most 3 s for a lock and the whole is tried again.
  */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { legalTaskMoves } from "@baton/core/lifecycle";
 import pg from "pg";
 import { classifyDatabaseError } from "../connection/database-error.ts";
 import { explainedMigrationError } from "./explanation.ts";
-
-/** Bumped when a function's signature or meaning changes in a way an older worker could not bear. */
-const verbsSchema = "baton_v1";
-
-/** In the order of their dependencies. */
-const verbFiles = [
-  "../lifecycle/lifecycle.sql",
-  "../steps/add-steps.sql",
-  "../steps/follow-edges.sql",
-  "../steps/claim.sql",
-  "../steps/settle-completions.sql",
-  "../steps/settle.sql",
-  "../steps/dispatch.sql",
-  "../sessions/crashes.sql",
-  "../sessions/sessions.sql",
-  "../sessions/release-orphans.sql",
-  "../tasks/create-task.sql",
-  "../tasks/create-task-in-transaction.sql",
-  "../tasks/intents.sql",
-  "../checkpoints/save-checkpoint.sql",
-  "../effects/effects.sql",
-  "../live/append-live.sql",
-  "../limits/acquire.sql",
-  "../chat/append-replies.sql",
-  "../dead-letters/dead-letters.sql",
-  "../questions/questions.sql",
-  "../notes/notes.sql",
-  "../budgets/budgets.sql",
-  "../budgets/caps.sql",
-] as const;
+import { installVerbs } from "./verbs.ts";
 
 const migrationsFolder = fileURLToPath(new URL("../../../../drizzle", import.meta.url));
 // Any constant; the same in every version.
 const migrationLock = 7_261_842_511;
-
-/** All functions of this version as one script. */
-function verbsScript(): string {
-  const files = verbFiles.map((file) => readFileSync(new URL(file, import.meta.url), "utf8"));
-  return [legalMoveFunction(), ...files].join("\n");
-}
-
-/** From the lifecycle table in core, so that SQL and code cannot differ. */
-function legalMoveFunction(): string {
-  const pairs = legalTaskMoves().map(([from, to]) => `('${from}', '${to}')`);
-  return `create function ${verbsSchema}.legal_task_move(p_from text, p_to text)
-returns text language plpgsql immutable parallel safe
-as $$
-begin
-  if p_from = p_to or (p_from, p_to) in (
-    ${pairs.join(",\n    ")}) then
-    return p_to;
-  end if;
-  raise exception 'a task may not move from % to %', p_from, p_to using errcode = 'BT001';
-end $$;
-`;
-}
 
 export interface MigrateResult {
   /** False when the database was already at this version. */
@@ -134,24 +80,4 @@ async function applyMigrations(client: pg.Client): Promise<void> {
     import("drizzle-orm/node-postgres/migrator"),
   ]);
   await apply(drizzle(client), { migrationsFolder, migrationsSchema: "baton_migrations" });
-}
-
-async function installVerbs(client: pg.Client): Promise<boolean> {
-  const script = verbsScript();
-  const hash = createHash("sha256").update(script).digest("hex");
-  const found = await client.query<{ comment: string | null }>(
-    "select obj_description(to_regnamespace($1)::oid, 'pg_namespace') as comment",
-    [verbsSchema],
-  );
-  if (found.rows[0]?.comment === `verbs ${hash}`) return false;
-  await client.query("begin");
-  await client.query(
-    `drop schema if exists ${verbsSchema} cascade;
-     create schema ${verbsSchema};
-     grant usage on schema ${verbsSchema} to baton_engine, baton_api;`,
-  );
-  await client.query(script);
-  await client.query(`comment on schema ${verbsSchema} is 'verbs ${hash}'`);
-  await client.query("commit");
-  return true;
 }

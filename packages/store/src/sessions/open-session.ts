@@ -18,6 +18,7 @@ import { hostname } from "node:os";
 import { Worker } from "node:worker_threads";
 import { BatonError, defaultTenantId } from "@baton/core";
 import type { AttemptNow, Session, SessionOptions, StopSignal } from "@baton/core/ports";
+import { openingPatienceMs, patiently } from "../connection/patience.ts";
 import type { Connections } from "../connection/pools.ts";
 import type { BeatConnectionOptions } from "./beat-connection.ts";
 import type { FromBeat, Grant, ToBeat } from "./lease.ts";
@@ -71,23 +72,28 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
   });
   const grantedAt = monotonicMs();
   try {
-    await options.connections.engine(
-      `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
+    await patiently(
+      () =>
+        options.connections.engine(
+          `insert into baton.worker_session (tenant_id, session_id, role, worker, host, pid, version, pools, tools, slots, started_at, beat_at, expires_at)
        select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, now, now + make_interval(secs => $11 / 1000.0)
-       from (select baton.clock() as now) c`,
-      [
-        defaultTenantId,
-        sessionId,
-        options.role,
-        `${host}/${process.pid}`,
-        host,
-        process.pid,
-        options.version,
-        options.pools,
-        options.tools,
-        options.slots,
-        options.leaseMs,
-      ],
+       from (select baton.clock() as now) c
+       on conflict do nothing`,
+          [
+            defaultTenantId,
+            sessionId,
+            options.role,
+            `${host}/${process.pid}`,
+            host,
+            process.pid,
+            options.version,
+            options.pools,
+            options.tools,
+            options.slots,
+            options.leaseMs,
+          ],
+        ),
+      openingPatienceMs,
     );
   } catch (error) {
     await thread.terminate();

@@ -77,8 +77,7 @@ end $$;
 -- p_request: taskId, kind (goal, plan), goal, input, settings (the client's own), defaults (Baton's), steps
 -- (as add_steps reads them), result, estimatedDurationMs, threadId; idempotencyKey and bodyHash, or neither.
 -- Lock order: the row of the idempotency key, then the new task row. Index: primary keys, api_key_hash. Rows: the new ones.
-drop function if exists baton_client.create_task_v1(text, jsonb);
-create function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
+create or replace function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
 returns jsonb language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_material = off
