@@ -40,6 +40,7 @@ create type baton_v1.settling as (
   reason text,
   adds jsonb,
   questions jsonb,
+  children jsonb,
   concurrency integer,
   result jsonb,
   estimated_ms bigint,
@@ -221,6 +222,37 @@ create policy engine on baton.chat_thread for all to baton_engine using (true) w
 create policy tenant on baton.chat_thread for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
 grant delete, insert, select, update on baton.chat_thread to baton_api;
 grant delete, insert, select, update on baton.chat_thread to baton_engine;
+
+create table baton.child_task (
+  tenant_id uuid not null,
+  child_task_id uuid not null,
+  parent_task_id uuid not null,
+  step_id uuid not null,
+  call_no integer not null,
+  attempt_no integer not null,
+  agent text not null,
+  state text not null default 'open'::text,
+  wanted text,
+  budget_changed boolean not null default false,
+  created_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  told_at timestamp with time zone,
+  constraint child_task_pkey PRIMARY KEY (tenant_id, child_task_id),
+  constraint child_task_tenant_id_parent_task_id_fkey FOREIGN KEY (tenant_id, parent_task_id) REFERENCES baton.task_execution(tenant_id, task_id) ON DELETE CASCADE,
+  constraint child_end_has_a_time CHECK (((state = 'open'::text) = (ended_at IS NULL))),
+  constraint child_is_told_after_its_end CHECK (((told_at IS NULL) OR (ended_at IS NOT NULL))),
+  constraint child_state_known CHECK ((state = ANY (ARRAY['open'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+  constraint child_wanted_known CHECK ((wanted = ANY (ARRAY['cancel'::text, 'pause'::text, 'resume'::text])))
+);
+CREATE UNIQUE INDEX child_by_step ON baton.child_task USING btree (tenant_id, parent_task_id, step_id, call_no);
+CREATE INDEX child_to_follow ON baton.child_task USING btree (created_at) WHERE ((wanted IS NOT NULL) OR budget_changed);
+CREATE INDEX child_to_tell ON baton.child_task USING btree (ended_at) WHERE ((state <> 'open'::text) AND (told_at IS NULL));
+alter table baton.child_task enable row level security;
+alter table baton.child_task force row level security;
+create policy engine on baton.child_task for all to baton_engine using (true) with check (true);
+create policy tenant on baton.child_task for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.child_task to baton_api;
+grant delete, insert, select, update on baton.child_task to baton_engine;
 
 create table baton.effect (
   tenant_id uuid not null,
@@ -478,11 +510,15 @@ create table baton.task_execution (
   updated_at timestamp with time zone not null,
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
+  parent_task_id uuid,
+  root_task_id uuid,
+  depth smallint not null default 0,
   constraint task_execution_pkey PRIMARY KEY (tenant_id, task_id),
   constraint task_execution_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id),
   constraint task_counters_not_negative CHECK ((LEAST(pending_count, ready_count, dispatched_count, backoff_count, running_count, waiting_count, failed_count, held_count, planning_count, evaluating_count, completed_count, skipped_count, cancelled_count, system_settled_count) >= 0)),
   constraint task_intent_known CHECK ((intent = ANY (ARRAY['none'::text, 'pause'::text, 'cancel'::text, 'compensate'::text]))),
   constraint task_kind_known CHECK ((kind = ANY (ARRAY['goal'::text, 'plan'::text, 'reply'::text]))),
+  constraint task_of_a_tree_names_its_root CHECK ((((parent_task_id IS NULL) = (root_task_id IS NULL)) AND ((parent_task_id IS NULL) = (depth = 0)))) NOT VALID,
   constraint task_settled_has_an_end CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['completed'::text, 'cancelled'::text, 'failed'::text])))),
   constraint task_settled_has_no_open_step CHECK (((state <> ALL (ARRAY['completed'::text, 'cancelled'::text])) OR ((((((((((pending_count + ready_count) + dispatched_count) + backoff_count) + running_count) + waiting_count) + planning_count) + evaluating_count) + failed_count) + held_count) = 0))),
   constraint task_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'planning'::text, 'running'::text, 'evaluating'::text, 'waiting'::text, 'retrying'::text, 'blocked'::text, 'paused'::text, 'compensating'::text, 'failed'::text, 'completed'::text, 'cancelled'::text])))
@@ -671,6 +707,8 @@ grant usage on schema baton_v1 to baton_engine;
 
 -- function baton.clock()
 --   returns timestamp with time zone; sql volatile parallel safe; body sha256 cd23047eb8d5945a837a8937197c30baf0b9c065d471e99455211dbf6cdd6528
+-- function baton.note_end_of_child()
+--   returns trigger; plpgsql volatile; body sha256 cc01a430f131f92e86be6c4d88b558c0c2597626139947e3abf5a2be2fedff87
 -- function baton.uuid7()
 --   returns uuid; sql volatile; body sha256 7c56d55fefb29de0d4feaeb37ec0b422b1fd323f0979e7ccc14e00748fbe51ee
 -- function baton_client.create_task_v1(p_key_hash text, p_request jsonb)
@@ -694,7 +732,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
 --   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
 -- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean, p_with_tasks boolean)
---   returns json; plpgsql stable; body sha256 4f408b5b5f74f664cd774ab39d40935394f98e29926511b0a25b8901457577dc
+--   returns json; plpgsql stable; body sha256 bcf8259d218fff3165163a3311a1b918a7cd0bc4cd997f0a98e3bad660e77e72
 -- function baton_v1.beat(p_session uuid, p_lease_ms integer)
 --   returns jsonb; plpgsql volatile; body sha256 f183f41bda009849a8e37d3e971c318f4f053a2e2ce2e25ee2f761e8ca9c823f
 -- function baton_v1.bucket(p_kind text, p_state text, p_dispatched boolean, p_backing_off boolean, p_on_exhausted text)
@@ -704,11 +742,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.budget_verdict(p_budgets baton.budget[], p_call jsonb, p_now timestamp with time zone, OUT fits numeric, OUT capped boolean, OUT wall jsonb, OUT refusal jsonb)
 --   returns record; sql immutable; body sha256 5c34dc1f2c4f7dee2bd6546179a168309d40999a8942d034b573a5b789805c90
 -- function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
---   returns jsonb; plpgsql volatile; body sha256 0791fe76a2de3dd45b9babab729f186aa24809d54d078fdee5a5291781938125
+--   returns jsonb; plpgsql volatile; body sha256 4ba47070dbd6766e14e7d17fb43031aa6bcebab8c5be488d1792d14005775b8e
 -- function baton_v1.caps_of(p_budget baton.budget)
 --   returns jsonb; sql immutable parallel safe; body sha256 6b58a11e18bbb36209966277d0d757018229f88b0f2838d7e8086defdf3f8993
 -- function baton_v1.change_task_budget(p_tenant uuid, p_task uuid, p_change jsonb, p_by text, p_reason text, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 1c996bb76c1179e735aa222b6853e8da9b08b60bf9fdf6c3138cfd862638fb3e
+--   returns jsonb; plpgsql volatile; body sha256 73d68df0f3b5961b36d3d22a5da582aeb0f2474fd105330c293460d1f7379b1a
 -- function baton_v1.checkpoint_drafts(p_ok baton_v1.settling[])
 --   returns baton_v1.draft[]; sql volatile; body sha256 90c5a3c416da61f8a11bd5eb9ac7f4d248cad809a6b6aeebd1dcb74ded2b8a54
 -- function baton_v1.choose_next(p_ok baton_v1.settling[], p_readied baton_v1.step_key[], p_room integer, p_now timestamp with time zone, OUT continued baton_v1.step_key[], OUT moves baton_v1.move[], OUT wake_ups jsonb)
@@ -728,9 +766,9 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.create_task(p_task jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 1e9091cafe2128ebeee61a7b4db21a569eab093e75a5beb02761a84fd8836bf1
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
---   returns jsonb; plpgsql volatile; body sha256 c3e652a408db611c4e17e6c30220a276c1b057145a8a2e785cb5266e40c62955
+--   returns jsonb; plpgsql volatile; body sha256 24a0a49a8565d21a88755acbe775c3370cacb1588f1a4c0256468f202a6a245a
 -- function baton_v1.create_tasks(p_tasks jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 031e4d70e4e456e30b4ea3cca469b9fafc41802a7abd829f2774325c3627da34
+--   returns jsonb; plpgsql volatile; body sha256 1d74fd8bab37fbee7578fd367e1932ef1edb47cccd26493bc2d4d4b953a6ada8
 -- function baton_v1.created_caps(p_settings jsonb)
 --   returns jsonb; sql immutable parallel safe; body sha256 32ae512bb72485695700ccf8fe6b338ca9b9dc27c476985e9a045ad3d3d20679
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
@@ -751,6 +789,10 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 d2dc637fb403312eeeff3e2a38edb42421d6fbd6d6bd329145cabd7fa6cf7792
 -- function baton_v1.follow_edges(p_done baton_v1.step_key[], p_dead baton_v1.edge_key[], p_skipped boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 2800bf3ab8285b7c985fed72a6f716487dda03774074b9d03214452243bf094d
+-- function baton_v1.follow_parent(p_tenant uuid, p_child uuid)
+--   returns boolean; plpgsql volatile; body sha256 e68111af49aa11bf1249b11d6fd191963595266e373952f56744019230f107ae
+-- function baton_v1.held_by_budget(p_tenant uuid, p_task uuid)
+--   returns baton_v1.step_key[]; sql stable; body sha256 be52f353a57089563bef7d7efe1a1d30a97d2db78c8924c3682e54751d2dfa0a
 -- function baton_v1.is_in_doubt(p_key baton_v1.step_key)
 --   returns boolean; sql stable; body sha256 0ca8ceaea8951a099d2355c07da53eb4f5e9cdc2cae4b5426b3c5db6af208719
 -- function baton_v1.join_holds(p_join_n integer, p_open integer, p_satisfied integer, p_dead integer)
@@ -762,11 +804,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.open_budgets(p_keys jsonb, p_now timestamp with time zone)
 --   returns baton.budget[]; plpgsql volatile; body sha256 422d66f88b47f7f60ff2e52331ff902d52854a4039b5f40bb74f9a486d6c55fb
 -- function baton_v1.outcome_drafts(p_ok baton_v1.settling[], p_now timestamp with time zone)
---   returns baton_v1.draft[]; sql immutable; body sha256 b48fe7e289facd7822d3d9da90ba8f8f9a98e4e28dba53eea41f2bc9138ba0cc
+--   returns baton_v1.draft[]; sql immutable; body sha256 96951a2d5907db56b08d1c9620564d5c61bacdff8250d8a160c6ea3a665aa955
 -- function baton_v1.output_for(p_kind text, p_free numeric, p_call jsonb)
 --   returns numeric; sql immutable parallel safe; body sha256 0d5dfc5f823ee574f65d190c8897985eaddf72f8896046b7d103f82ac45189ed
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
---   returns jsonb; plpgsql volatile; body sha256 af1800633b855e735fda7e52e1c89c2963bde84f8f9e0bedc2a6d88aa7710b43
+--   returns jsonb; plpgsql volatile; body sha256 665053a9d76ac0f9771984636e23eac34259a56e9aba56c2805d92ad4217d848
 -- function baton_v1.questions_asked(p_questions jsonb, p_now timestamp with time zone)
 --   returns jsonb; sql immutable parallel safe; body sha256 403512707d7c53a53e3bed1304271b86c2eacec3ce6d2388d94021c95c4a2d0e
 -- function baton_v1.reap()
@@ -778,7 +820,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.reopen_answered(p_keys baton_v1.step_key[])
 --   returns void; plpgsql volatile; body sha256 82c89607f7ea3d370b51d5f09cfd3253b513140210998ca69b8cbae57baea686
 -- function baton_v1.reopen_raised(p_keys baton_v1.step_key[])
---   returns void; plpgsql volatile; body sha256 2938e2ae4ee33ed07837f896d41c45328cf3042ce47092a38d4969edaadc6c9c
+--   returns void; plpgsql volatile; body sha256 ce0cf52289e9e97aa0061187c4d28d8f17dad8f8318b2283608c34262c469e13
 -- function baton_v1.reservation_of(p_call jsonb, p_day date, p_tokens bigint, p_usd numeric, p_capped boolean, p_now timestamp with time zone)
 --   returns baton.reservation; sql immutable; body sha256 e6329cc6ec9fa6acbf8c998617205b5943848b519aa19039938f00ec424c990c
 -- function baton_v1.reserve(p_calls jsonb)
@@ -792,7 +834,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.resting_policy(p_on_exhausted text, p_held boolean)
 --   returns text; sql immutable parallel safe; body sha256 729be12a8740f8866e348d9495b87cfad528a1394e30a579f5150d3e7ce983e9
 -- function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
---   returns jsonb; plpgsql volatile; body sha256 30b72d7df437a6616a09be283d1d7e88808845fa29d063344fa78b58462ce295
+--   returns jsonb; plpgsql volatile; body sha256 96c45c9ca57bd3c5b6a2d1ee954f227c362b19b9c9e009e5c6cfd5b68d1391e6
 -- function baton_v1.retry_steps(p_keys baton_v1.step_key[], p_by text, p_reason text, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 8bfcc8b20d4748e29c4dd0905621891298621564088af9f137e1a42262f1bcb8
 -- function baton_v1.retry_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
@@ -804,7 +846,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.set_tenant_budget(p_tenant uuid, p_scope text, p_caps jsonb)
 --   returns void; plpgsql volatile; body sha256 202bb09efaf6b69fbe7937922eeff94b94c334bf13917f601c89129fc663be8c
 -- function baton_v1.settle(p_outcomes jsonb, p_effects jsonb, p_session uuid, p_flush uuid, p_room integer, p_with_tasks boolean)
---   returns json; plpgsql volatile; body sha256 cc3fa769a5e319653219010324e62479863dc7a5674266789e32e6fa7797a103
+--   returns json; plpgsql volatile; body sha256 bb92059d0fde93ae78c5e77df2d6e511c8cebedf9867f535e254e7dd2563a86e
 -- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled integer, OUT answers jsonb, OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile; body sha256 17a6b43fa25708c32d4567e7ec4ef8c251e03241e23f9685b7e27a0c9c43ff5d
 -- function baton_v1.settle_reservations(p_settlements jsonb)
@@ -819,13 +861,21 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns integer; plpgsql volatile; body sha256 16a762faee0c6e754afa46ce213f4bf3b18fc1f6ea36953728f3658ac150c529
 -- function baton_v1.task_state(p_intent text, p_pending integer, p_ready integer, p_dispatched integer, p_backoff integer, p_running integer, p_waiting integer, p_failed integer, p_held integer, p_planning integer, p_evaluating integer, p_claimed bigint)
 --   returns text; sql immutable parallel safe; body sha256 7d240833859a0425803c333889336c86fae2490ed8b4915ed485b8e059603cd3
+-- function baton_v1.tell_children_of_budget(p_tenant uuid, p_task uuid)
+--   returns void; sql volatile; body sha256 c513d4876f068b5eb4c23ad184eb18c45a37ca3eada645ea0a5ecb0566853e19
+-- function baton_v1.tell_parents(p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 b8508db772ad5fe7ad93c84d66f62f14af5f6a5fa45c1d58f448b8337b3158c8
 -- function baton_v1.wait_for_added(p_key baton_v1.step_key, p_adds jsonb)
 --   returns void; sql volatile; body sha256 69cd9a66dd9b2e72fe472a55ec8f1d83415764eddb3930f80242674309ffd6dd
 -- function baton_v1.wake_answered(p_keys baton_v1.step_key[], p_drafts baton_v1.draft[], p_room integer, p_now timestamp with time zone)
---   returns jsonb; plpgsql volatile; body sha256 18e006f60dfa8c3c9beadc92c423f3f34e6c0d519624f68c898028c543350cc7
+--   returns jsonb; plpgsql volatile; body sha256 740640cec8b12ab42748b31bc56bf78b95c9c67920e7075a075443af1e76e1fc
+-- function baton_v1.want_of_children(p_tenant uuid, p_task uuid, p_wanted text)
+--   returns void; sql volatile; body sha256 30a1f6727f22d35a6063a3d9bf6de7bfdd5daf8cd84ef12b886a4b219e820885
+-- function baton_v1.write_children(p_ok baton_v1.settling[], p_room integer, p_now timestamp with time zone)
+--   returns jsonb; plpgsql volatile; body sha256 0f52eaabdd7c2144d779c4977812a190a45bc232ef6139991704fb70b36a5cf5
 -- function baton_v1.write_effect_results(p_results jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 9a689401f45e6c88712422d0d8b41758082ae8528f02b0fcb805ad04d7d3e241
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)
---   returns void; sql volatile; body sha256 0109fc84af44c3bfc69ee768e06ed283045530e159579d363c47c1700c84a422
+--   returns void; sql volatile; body sha256 7b004ee313022c1355d6ed9890e38f5243a8d89a01a7b670ce46a3c57f83683d
 -- function baton_v1.write_questions(p_ok baton_v1.settling[], p_now timestamp with time zone)
 --   returns void; sql volatile; body sha256 65c0b27d3c1e75f4b17f93e017355ef889dd159353230da3bb802ae5fe9e6392

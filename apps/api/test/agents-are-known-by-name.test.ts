@@ -54,6 +54,35 @@ describe("an agent", () => {
     expect(await created(own)).toMatchObject({ ...own, limits: { turns: 50 } });
   });
 
+  it("is kept with all that it may call, the plan's own first", async () => {
+    await write("chief.md", "description: Leads.\nagents: [first, second]");
+    await write("first.md", "description: Of the folder.\nagents: [second, chief]");
+    await write("second.md", "description: Of the folder.");
+    const second = { name: "second", description: "Of the plan.", instructions: "Answer." };
+    const step = { id: "a", type: "agent", agent: "chief", agents: [second], prompt: "Lead." };
+    const answer = await at.call("POST", "/api/v1/tasks", { body: { plan: { steps: [step] } } });
+    const { id } = (await answer.json()) as { id: string };
+    const [row] = await at.database.read<{ config: { agents: { name: string; description: string }[] } }>(
+      "select config from baton.task_execution_step where task_id = $1",
+      [id],
+    );
+    const kept = (row?.config.agents ?? []).map(({ name, description }) => `${name}: ${description}`);
+    expect(kept.toSorted()).toEqual(["chief: Leads.", "first: Of the folder.", "second: Of the plan."]);
+  });
+
+  it("that may call one that nobody knows, or one with a model that is not there, is refused", async () => {
+    const of = (agents: string[]) => ({ name: "own", description: "Leads.", instructions: "Lead.", agents });
+    expect(await refused(of(["nobody"]))).toMatchObject({
+      ...{ status: 422, code: "unknown-agent", pointer: "/plan/steps/0/agent" },
+      detail: expect.stringContaining('"nobody"'),
+    });
+    await write("far-away.md", "description: Reads.\nmodel: nowhere/m");
+    expect(await refused(of(["far-away"]))).toMatchObject({
+      code: "unknown-model",
+      pointer: "/plan/steps/0/agents/0/model",
+    });
+  });
+
   it("that nobody knows is refused by its place", async () => {
     expect(await refused("writer")).toEqual({
       status: 422,

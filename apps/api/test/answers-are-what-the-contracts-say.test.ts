@@ -314,7 +314,15 @@ describe("a task over HTTP", () => {
     const { ref, attemptNo, task } = await claim(at, id);
     const reserve = () =>
       at.store.reserveCall({
-        ...{ kind: "model", ref, attemptNo, caps: { tokens: 500 }, createdAt: task.createdAt, offline: false },
+        ...{
+          kind: "model",
+          ref,
+          rootTaskId: id,
+          attemptNo,
+          caps: { tokens: 500 },
+          createdAt: task.createdAt,
+          offline: false,
+        },
         ...{ model: { provider: "p", model: "m" }, inputTokens: 100, least: 50, most: 50, price: null },
       });
     const reserved = await reserve();

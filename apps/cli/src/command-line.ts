@@ -98,7 +98,7 @@ function addTaskCommands(program: Command, ends: Ends): void {
   program
     .command("usage")
     .description("what model calls have cost: by day, by model or by task")
-    .addOption(new Option("--by <group>", "how to add up").choices(["day", "model", "task"]).default("day"))
+    .addOption(new Option("--by <group>", "how to add up").choices(["day", "model", "task", "tree"]).default("day"))
     .option("--from <day>", "the first day, like 2026-11-01 (default: 30 days ago)")
     .option("--to <day>", "the last day (default: today, UTC)")
     .option(...jsonOption)

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { agentDefinition } from "@baton/core/agent";
+import { type AgentDefinition, agentDefinition, reachableAgents } from "@baton/core/agent";
 import { planSpec } from "@baton/core/plan";
 import { describe, expect, it } from "vitest";
 
@@ -14,6 +14,7 @@ describe("the definition of an agent", () => {
     expect(agentDefinition.parse(smallest)).toEqual({
       ...smallest,
       tools: [],
+      agents: [],
       approvals: [],
       capabilities: [],
       limits: { turns: 50, tool_calls: 200 },
@@ -50,5 +51,24 @@ describe("the definition of an agent", () => {
     [{ tools: [""] }, /^tools\.0: /],
   ])("refuses %j and names the field", (wrong, message) => {
     expect(problems({ ...smallest, ...wrong }).join("\n")).toMatch(message);
+  });
+});
+
+describe("the agents that an agent may reach", () => {
+  const agent = (name: string, ...agents: string[]) =>
+    agentDefinition.parse({ name, description: "x", instructions: "x", agents });
+  const reach = (from: AgentDefinition, ...defined: AgentDefinition[]) => {
+    const { reached, missing } = reachableAgents(from, new Map(defined.map((each) => [each.name, each])));
+    return { reached: reached.map(({ name }) => name).toSorted(), missing };
+  };
+
+  it("are those it names, and those that they name, in circles too", () => {
+    const [a, b, c] = [agent("a", "b"), agent("b", "c"), agent("c", "a", "b")];
+    expect(reach(a, b, c, agent("d"))).toEqual({ reached: ["a", "b", "c"], missing: [] });
+    expect(reach(agent("alone"), b)).toEqual({ reached: [], missing: [] });
+  });
+
+  it("are told by name where nobody defines them", () => {
+    expect(reach(agent("a", "b", "x"), agent("b", "y"))).toEqual({ reached: ["b"], missing: ["x", "y"] });
   });
 });

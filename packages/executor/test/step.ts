@@ -62,6 +62,8 @@ export function claimedStep(
       threadId: undefined,
       revisionCount: 0,
       createdAt: 0,
+      rootTaskId: undefined,
+      depth: 0,
     },
     ...step,
   };

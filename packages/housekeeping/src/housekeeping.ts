@@ -15,6 +15,7 @@ import type { Pump, PumpParts } from "./pump.ts";
 
 const reapEveryMs = 1_000;
 const expireEveryMs = 2_000;
+const relateEveryMs = 2_000;
 /** Every open reservation is looked at; those of a dead session at once, when it was reaped. */
 const expireEveryRounds = 5;
 const pruneEveryMs = 60_000;
@@ -68,6 +69,7 @@ export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
   const loops = [
     ...pumpLoops.values(),
     start("questions", () => expire(options)),
+    start("relatives", () => relate(options)),
     start("reaper", createReaper(options)),
     start("pruner", () => prune(options)),
     start("backlog", () => measure(options, pumps)),
@@ -107,6 +109,13 @@ async function expire({ store, log }: HousekeepingOptions): Promise<number> {
   const { questions } = await store.expireQuestions();
   if (questions > 0) log.info("questions-expired", { questions });
   return expireEveryMs;
+}
+
+/** What was told at once is told already: this finds what a process that died has left. */
+async function relate({ store, log }: HousekeepingOptions): Promise<number> {
+  const { told, followed } = await store.relateTasks();
+  if (told + followed > 0) log.info("tasks-related", { told, followed });
+  return relateEveryMs;
 }
 
 async function prune({ store, ages, meter, log }: HousekeepingOptions): Promise<number> {

@@ -54,6 +54,8 @@ export function attemptOf(type: "plan" | "evaluate" | "reply", parts: AttemptPar
         threadId: undefined,
         revisionCount: 0,
         createdAt: 0,
+        rootTaskId: undefined,
+        depth: 0,
         ...parts.task,
         settings: taskSettings.parse(parts.settings ?? {}),
       },

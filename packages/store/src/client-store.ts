@@ -57,6 +57,9 @@ export interface TaskRow {
   readonly lastError: StepError | undefined;
   readonly threadId: string | undefined;
   readonly originTaskId: string | undefined;
+  /** Of a task that a step of another started, and of the one at the top of its tree. */
+  readonly parentTaskId: string | undefined;
+  readonly rootTaskId: string | undefined;
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly startedAt: number | undefined;
@@ -375,12 +378,16 @@ export interface BudgetRow {
   readonly reserved: Pick<Amounts, "tokens" | "usd" | "modelCalls">;
   /** What calls cost above what was reserved for them: their input was counted too low. */
   readonly overrun: Pick<Amounts, "tokens" | "usd">;
+  /** Whose it is, where it is a task's: that of the root for one in a tree. */
+  readonly taskId?: string;
   /** Of a task: since its creation, until its end. */
   readonly elapsedMs?: number;
 }
 
 export type BudgetChange =
   | { readonly answer: "changed" | "unchanged" | "illegal" | "uncounted"; readonly state: TaskState }
+  /** It spends from the budget of the task at the top of its tree. */
+  | { readonly answer: "of-root"; readonly state: TaskState; readonly rootTaskId: string }
   /** A cap below `least`: what is spent and under way. */
   | { readonly answer: "below"; readonly state: TaskState; readonly kind: BudgetKind; readonly least: number };
 
@@ -391,7 +398,7 @@ export interface UsageQuery {
   /** Days, UTC, both included: `2026-11-20`. */
   readonly from: string;
   readonly to: string;
-  readonly groupBy: "day" | "model" | "task";
+  readonly groupBy: "day" | "model" | "task" | "tree";
   readonly limit: number;
 }
 

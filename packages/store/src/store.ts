@@ -23,6 +23,8 @@ import { listArtifacts, readArtifact, saveArtifact } from "./artifacts/artifacts
 import { createBudgets } from "./budgets/budgets.ts";
 import { changeTaskBudget, readTaskBudget, readTenantBudget, readUsage, setTenantBudget } from "./budgets/rows.ts";
 import { appendMessage, listMessages } from "./chat/messages.ts";
+import { childrenOf } from "./children/children.ts";
+import { createRelatives } from "./children/relatives.ts";
 import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoints/checkpoints.ts";
 import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
@@ -134,18 +136,33 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     if (wire.length > 0) options.onWakeUps(wakeUpsByPool(wire));
   };
 
+  const relatives = createRelatives({ connections, room, handOver, onError: options.onError });
+  /** What is wanted of a task is wanted of its children. */
+  const withChildren = async <Answer>(asked: Promise<Answer>): Promise<Answer> => {
+    const answer = await asked;
+    relatives.follow();
+    return answer;
+  };
+
   const createTask = createCreations({ connections, newId: options.newId, room, onWakeUps: handOver });
 
   return {
     // engine
     claimStep: attempts.claimStep,
-    settleAttempt: attempts.settleAttempt,
+    settleAttempt: async (settlement) => {
+      const answer = await attempts.settleAttempt(settlement);
+      if (settlement.task?.rootTaskId !== undefined) relatives.tell();
+      return answer;
+    },
     crashAttempt: async (crash) => {
       if (session === undefined)
         throw new BatonError("internal", "A crash is told by the session that it happened to.");
       return await crashAttempt(connections, session.sessionId, crash);
     },
-    idle: attempts.idle,
+    idle: async () => {
+      await attempts.idle();
+      await relatives.idle();
+    },
     readOutput: (ref, blobId) => asEngine((db) => readOutput(db, ref, blobId)),
     itemOutputs: (ref) => itemOutputs(connections.database, ref),
     settledOutputs: (ref) => asEngine((db) => settledOutputs(db, ref)),
@@ -164,6 +181,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     finishEffect: effects.finishEffect,
     journal: effects.journal,
     questions: (ref) => askedQuestions(connections, ref),
+    children: (ref) => childrenOf(connections, ref),
     storeNote: (ref, note) => storeNote(connections, ref, note),
     searchNotes: (tenantId, agent, query) => searchNotes(connections, tenantId, agent, query),
     reserveCall: budgets.reserveCall,
@@ -188,6 +206,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       handOver(wakeUps);
       return { questions };
     },
+    relateTasks: relatives.relate,
     expireReservations: budgets.expireReservations,
     prune: (ages) => asEngine((db) => prune(db, ages)),
     liveSlots: () => asEngine(liveSlots),
@@ -217,9 +236,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       ),
     listTaskSteps: async (ref, query) => (await ofTask(ref, (db) => listTaskSteps(db, ref, query))) ?? [],
     listTaskTraces: async (ref, query) => (await ofTask(ref, (db) => listTaskTraces(db, ref, query))) ?? [],
-    cancelTask: (ref, by) => ofTask(ref, (db) => cancelTask(db, ref, by)),
-    pauseTask: (ref, by, reason) => ofTask(ref, (db) => pauseTask(db, ref, by, reason)),
-    resumeTask: (ref, by, reason) => ofTask(ref, (db) => resumeTask(db, ref, by, reason)),
+    cancelTask: (ref, by) => withChildren(ofTask(ref, (db) => cancelTask(db, ref, by))),
+    pauseTask: (ref, by, reason) => withChildren(ofTask(ref, (db) => pauseTask(db, ref, by, reason))),
+    resumeTask: (ref, by, reason) => withChildren(ofTask(ref, (db) => resumeTask(db, ref, by, reason))),
     retryTask: (ref, by, reason) => ofTask(ref, (db) => retryTask(db, ref, by, reason)),
     whyTask: async (ref) => (await ofTask(ref, (db) => whyTask(db, ref))) ?? [],
     ...deadLetterVerbs(connections, room, handOver),
@@ -252,6 +271,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       if (changed === undefined) return undefined;
       const { wakeUps = [], ...answer } = changed;
       handOver(wakeUps);
+      relatives.follow();
       return answer;
     },
     readTenantBudget: (tenantId, scope) => api(tenantId, (db) => readTenantBudget(db, tenantId, scope)),
@@ -339,6 +359,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     live: createLiveStore(connections, listener),
     limiter: createPostgresLimiter(connections),
     close: async () => {
+      await relatives.idle();
       await listener.close();
       await connections.close();
     },
@@ -355,11 +376,11 @@ function textOf(parts: readonly unknown[]): string {
   return texts.map(({ text }) => text).join("\n");
 }
 
-/** 22023 is "role does not exist": the database was never migrated. */
 function opening<Result>(run: () => Promise<Result>): Promise<Result> {
   return patiently(run, openingPatienceMs);
 }
 
+/** 22023 is "role does not exist": the database was never migrated. */
 function withMigrationHint(error: unknown): unknown {
   const code = (error as { code?: string }).code;
   if (code !== "22023" && code !== "3F000" && code !== "42P01" && code !== "42501") return error;

@@ -54,6 +54,7 @@ type Asked = Partial<Omit<ModelBudgetCall, "kind" | "ref">>;
 const callOf = ({ ref, attemptNo, task }: ClaimedStep, more: Asked = {}): ModelBudgetCall => ({
   kind: "model",
   ref,
+  rootTaskId: ref.taskId,
   attemptNo,
   caps: task.settings.budget,
   createdAt: task.createdAt,
@@ -69,6 +70,7 @@ const callOf = ({ ref, attemptNo, task }: ClaimedStep, more: Asked = {}): ModelB
 const toolCallOf = ({ ref, attemptNo, task }: ClaimedStep) => ({
   kind: "tool" as const,
   ref,
+  rootTaskId: ref.taskId,
   attemptNo,
   caps: task.settings.budget,
   createdAt: task.createdAt,

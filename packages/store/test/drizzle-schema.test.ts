@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import * as artifacts from "../src/schema/artifacts.ts";
 import * as budgets from "../src/schema/budgets.ts";
 import * as chat from "../src/schema/chat.ts";
+import * as children from "../src/schema/children.ts";
 import * as effects from "../src/schema/effects.ts";
 import * as idempotency from "../src/schema/idempotency.ts";
 import * as notes from "../src/schema/notes.ts";
@@ -22,6 +23,7 @@ const rooms = [
   artifacts,
   budgets,
   chat,
+  children,
   effects,
   idempotency,
   notes,

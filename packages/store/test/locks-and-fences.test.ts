@@ -1,6 +1,7 @@
 import { defaultTenantId } from "@baton/core";
-import type { ClaimedStep, Outcome } from "@baton/core/ports";
+import type { ClaimedStep, NewChild, Outcome } from "@baton/core/ports";
 import type { NewQuestion } from "@baton/core/questions";
+import { taskSettings } from "@baton/core/task";
 import type { Store } from "../src/index.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -41,6 +42,13 @@ const asking = (callNo: number, expiresInMs?: number): NewQuestion => ({
   ...(expiresInMs !== undefined && { expiresInMs }),
 });
 
+let childNo = 0;
+const childOf = (): NewChild => {
+  const place = { kind: "plan", goal: "help", input: null, settings: taskSettings.parse({}) } as const;
+  const task = { ...place, steps: [step("agent", newId())] };
+  return { childTaskId: newId(), callNo: 10 + childNo++, agent: "a", task };
+};
+
 describe("eight connections", () => {
   it("claim, call, settle, ask, answer, cancel, pause, dispatch, release and reap the same tasks without one deadlock, and every counter stays true", async () => {
     const stores: OpenedStore[] = [];
@@ -55,6 +63,7 @@ describe("eight connections", () => {
     const outcomes: readonly (() => Outcome)[] = [
       () => ({ outcome: "retry-later", error: failure, delayMs: 0 }),
       () => ({ outcome: "asked", questions: [asking(1), asking(2, 1_000)] }),
+      () => ({ outcome: "asked", questions: [], children: [childOf(), childOf()] }),
     ];
     const answerSome = async (store: Store, salt: number): Promise<void> => {
       const tenantId = defaultTenantId;
@@ -88,7 +97,14 @@ describe("eight connections", () => {
             }
           }),
         );
-        await store.dispatchSteps({ pool: "default", room: 50, queueWaiting: 0 });
+        const woken = await store.dispatchSteps({ pool: "default", room: 50, queueWaiting: 0 });
+        await Promise.all(
+          woken.map(async (wakeUp) => {
+            const child = await store.claimStep(wakeUp);
+            if (child !== undefined) await store.settleAttempt(settlementOf(child, completed()));
+          }),
+        );
+        await store.relateTasks();
         await store.reapSessions();
         await store.expireQuestions();
         await answerSome(store, salt);

@@ -12,7 +12,8 @@ import {
   type TaskCounters,
   taskStates,
 } from "@baton/core/lifecycle";
-import type { ClaimedStep, NewEdge, NewStep, Outcome } from "@baton/core/ports";
+import type { ClaimedStep, NewChild, NewEdge, NewStep, Outcome } from "@baton/core/ports";
+import { taskSettings } from "@baton/core/task";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -48,7 +49,7 @@ const verbs = [
     "zombie",
     "cancel",
   ],
-  ...["retry-step", "resolve", "resolve", "answer", "answer", "expire"],
+  ...["retry-step", "resolve", "resolve", "answer", "answer", "expire", "relate", "relate"],
 ] as const;
 type Verb =
   | "claim"
@@ -65,6 +66,7 @@ type Verb =
   | "resolve"
   | "answer"
   | "expire"
+  | "relate"
   | "wait"
   | "zombie"
   | "cancel";
@@ -159,6 +161,8 @@ class Run {
         return this.resolve(draw);
       case "answer":
         return this.answer(draw);
+      case "relate":
+        return this.relate(draw);
       case "expire":
         await this.bench.admin.query(
           "update baton.question set expires_at = baton.clock() where task_id = $1 and call_no = 1",
@@ -261,7 +265,21 @@ class Run {
     }
   }
 
-  asking(draw: Draw): Outcome {
+  /** Some of the task's children end, and it is told. */
+  async relate(draw: Draw): Promise<void> {
+    const { store, admin } = this.bench;
+    const open = await admin.query<{ id: string }>(
+      "select child_task_id as id from baton.child_task where parent_task_id = $1 and state = 'open'",
+      [this.task.taskId],
+    );
+    for (const { id: taskId } of chosen(open.rows, 1 + draw(2), draw))
+      await store.cancelTask({ tenantId: this.task.tenantId, taskId }, {});
+    const { told } = await store.relateTasks();
+    await store.idle();
+    if (told > 0) resolved.push("child told");
+  }
+
+  asking({ attemptNo }: ClaimedStep, draw: Draw): Outcome {
     const questions = Array.from({ length: 1 + draw(2) }, (_, index) => {
       const common = { questionId: newId(), callNo: index + 1, approvers: [], quorum: 1 };
       return draw(2) === 0
@@ -272,7 +290,12 @@ class Run {
             subject: { tool: "t", effect: "write" as const, arguments: { n: index } },
           };
     });
-    return { outcome: "asked", questions };
+    const children = Array.from({ length: draw(3) }, (_, index): NewChild => {
+      const place = { kind: "plan", goal: "help", input: null, settings: taskSettings.parse({}) } as const;
+      const task = { ...place, steps: [step("agent", newId())] };
+      return { childTaskId: newId(), callNo: attemptNo * 10 + index, agent: "a", task };
+    });
+    return { outcome: "asked", questions, children };
   }
 
   outcomeOf(claimed: ClaimedStep, known: readonly string[], draw: Draw): Outcome {
@@ -286,7 +309,7 @@ class Run {
       case 3:
         return claimed.kind === "summary" ? completed() : this.deferral(1 + draw(2));
       case 4:
-        return claimed.type === "map" ? completed() : this.asking(draw);
+        return claimed.type === "map" ? completed() : this.asking(claimed, draw);
       default:
         break;
     }
@@ -367,6 +390,7 @@ class Run {
       await store.retryTask(this.task);
       await this.act({ verb: "wait", seed: 0 });
       for (let seed = 0; seed < 6; seed++) await this.act({ verb: "answer", seed });
+      for (let seed = 0; seed < 3; seed++) await this.act({ verb: "relate", seed });
       await this.act({ verb: "expire", seed: 0 });
       await this.claim(drawer(round));
       const answers = await Promise.all(

@@ -1,5 +1,7 @@
 /** Row-level security, proved over the catalogue and on every table with rows of two tenants. */
 import { defaultTenantId } from "@baton/core";
+import type { NewChild } from "@baton/core/ports";
+import { taskSettings } from "@baton/core/task";
 import { openStore, type Store } from "@baton/store";
 import { createTestDatabase } from "@baton/testing/databases";
 import { startTestPostgres, type TestPostgres } from "@baton/testing/servers";
@@ -70,7 +72,13 @@ async function fill(store: Store, tenantId: string): Promise<CreatedTask> {
   const intent = { ref: attempt.ref, attemptNo: 1, callNo: 1, tool: "t", effect: "read", argumentsJson: "{}" } as const;
   await store.startEffect(intent);
   const call = { inputTokens: 1, least: 1, most: 1, price: null, offline: false, model: { provider: "p", model: "m" } };
-  const caller = { ref: attempt.ref, attemptNo: 1, caps: undefined, createdAt: attempt.task.createdAt };
+  const caller = {
+    ref: attempt.ref,
+    rootTaskId: attempt.ref.taskId,
+    attemptNo: 1,
+    caps: undefined,
+    createdAt: attempt.task.createdAt,
+  };
   const reserved = await store.reserveCall({ kind: "model", ...caller, ...call });
   if ("reservationId" in reserved)
     await store.settleCall({ tenantId, reservationId: reserved.reservationId, outcome: "lost" });
@@ -86,9 +94,18 @@ async function fill(store: Store, tenantId: string): Promise<CreatedTask> {
     approvers: [],
     quorum: 1,
   } as const;
-  await store.settleAttempt(settlementOf(next, { outcome: "asked", questions: [question] }));
+  await store.settleAttempt(
+    settlementOf(next, { outcome: "asked", questions: [question], children: [childOf(newId())] }),
+  );
   return task;
 }
+
+const childOf = (stepId: string): NewChild => ({
+  childTaskId: newId(),
+  callNo: 2,
+  agent: "helper",
+  task: { kind: "plan", goal: "help", input: null, settings: taskSettings.parse({}), steps: [step("agent", stepId)] },
+});
 
 /** Runs as the login that an attacker of the api would have: baton_api, with or without a tenant. */
 async function asApi<Result>(
@@ -264,9 +281,8 @@ describe("a client verb with another tenant's task", () => {
     const everything = { tenantId: tenants.a, stepIds: [stepId] };
     expect(await store.listDeadLetterGroups({ ...everything, limit: 1, letters: 1 })).toEqual({ total: 0, groups: [] });
     expect(await store.retryDeadLetters(everything, {})).toEqual({ retriedSteps: 0, retriedTasks: 0 });
-    expect((await store.listTasks({ tenantId: tenants.a, limit: 100 })).map(({ taskId }) => taskId)).toEqual([
-      tasks[tenants.a]?.taskId,
-    ]);
+    const own = await store.listTasks({ tenantId: tenants.a, limit: 100 });
+    expect(own.map(({ taskId, rootTaskId = taskId }) => rootTaskId)).toEqual(own.map(() => tasks[tenants.a]?.taskId));
     expect(await store.getTask({ ...foreign, tenantId: tenants.b })).toEqual(before);
     expect(await store.getTask({ ...foreign, tenantId: defaultTenantId })).toBeUndefined();
   });

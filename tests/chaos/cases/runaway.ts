@@ -107,9 +107,12 @@ export const runaway: ChaosCase<{ children: number; kills: number }> = {
       world.expectTask(agentId, { state: "failed", stepCount: 1 });
       watches.push(watch(world, taskId, () => ({ tokens: cap })));
       watches.push(watch(world, agentId, () => ({ modelCalls: agentCalls })));
+      const isHeld = async () => (await stack.client.getTask(taskId)).state === "blocked";
       for (let count = 0; count < kills; count++) {
         const before = model.requests.length;
-        await until("models are asked", async () => model.requests.length > before, undefined, 30_000);
+        // On a slow machine the budget may be used up before a worker is back.
+        const isAsked = async () => model.requests.length > before || (await isHeld());
+        await until("models are asked, or the budget is used up", isAsked, undefined, 30_000);
         const [victim] = world.random.shuffle(world.running());
         if (victim !== undefined) await world.kill(victim);
         await world.startWorker({ env });

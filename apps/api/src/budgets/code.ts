@@ -33,6 +33,10 @@ function refusalOf(taskId: string, change: BudgetChange): BatonError | undefined
       return undefined;
     case "illegal":
       return illegal(taskId, "a change of its budget", change.state);
+    case "of-root": {
+      const detail = `it spends from the budget of the task ${change.rootTaskId}; change that one`;
+      return new BatonError("illegal-transition", `Task ${taskId} has no budget of its own: ${detail}.`);
+    }
     case "uncounted":
       return refuse("toolCalls", "this task was created without a cap on tool calls, so nobody has counted them");
     case "below":
@@ -81,7 +85,10 @@ export function budgetCode(deps: ApiDeps): Pick<RouteCode, BudgetRoute> {
     async getTaskBudget({ principal, params }) {
       const row = await deps.store.readTaskBudget(refOf(principal, params.id));
       if (row === undefined) throw notFound("task");
-      return { status: 200, body: { taskId: params.id, ...figuresOf(row), elapsedMs: row.elapsedMs ?? 0 } };
+      return {
+        status: 200,
+        body: { taskId: row.taskId ?? params.id, ...figuresOf(row), elapsedMs: row.elapsedMs ?? 0 },
+      };
     },
     changeTaskBudget: (call) => changeTask(deps, call),
     getTenantBudget: ({ principal, params }) => tenantBudget(deps, principal, params.scope),

@@ -24,8 +24,9 @@ const words: Words = {
   "step-crashed": (_data, step) => `The worker of ${step} died`,
   "step-expanded": ({ itemCount }, step) => `${step} became ${plural(itemCount, "item")}`,
   "step-deferred": ({ onStepIds }, step) => `${step} waits for ${plural(onStepIds.length, "step")}`,
-  "step-asked": ({ questions }, step) =>
-    `${step} waits for ${plural(questions.length, "answer")}: ${questions.map(asks).join("; ")}`,
+  "step-asked": ({ questions, children = [] }, step) =>
+    `${step} waits for ${plural(questions.length + children.length, "answer")}: ${[...questions.map(asks), ...children.map(({ agent }) => `agent ${agent}`)].join("; ")}`,
+  "child-ended": ({ agent, state, childTaskId }) => `The agent ${agent} ${state} (task ${childTaskId})`,
   "step-woken": (_data, step) => `${step} goes on`,
   "question-voted": ({ by: who, votes, quorum }) => `${votes} of ${quorum} approvals${by(who)}`,
   "question-closed": ({ kind, state, by: who, reason, edited }) =>

@@ -7,7 +7,7 @@
 import type { Mention, Routes } from "@baton/contracts";
 import { BatonError } from "@baton/core";
 import type { ErrorCode, TaskRef } from "@baton/core";
-import type { AgentDefinition } from "@baton/core/agent";
+import { type AgentDefinition, reachableAgents } from "@baton/core/agent";
 import { bucketOf, buckets, taskState } from "@baton/core/lifecycle";
 import type { Bucket, TaskState } from "@baton/core/lifecycle";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
@@ -42,6 +42,11 @@ function refuse(code: ErrorCode, pointer: string, detail: string): never {
 
 /** Each step keeps its agent whole: without an end, a small request would make a large task. */
 const maxAgentChars = 33_554_432;
+
+interface KnownAgent {
+  readonly definition: AgentDefinition;
+  readonly chars: number;
+}
 
 export type CreateTaskBody = z.output<Routes["createTask"]["body"]>;
 
@@ -144,29 +149,39 @@ export class TaskCreation {
     return this.#create(task, { principal, idempotency, traces: [] });
   }
 
-  /** The plan with the agents that it names, as they are defined now. */
+  /** The plan with the agents that it names, and those that they may call, as they are defined now. */
   async #withAgents(plan: PlanSpec): Promise<PlanSpec> {
-    const known = new Map<string, { readonly definition: AgentDefinition; readonly chars: number }>();
+    const known = new Map<string, KnownAgent>();
+    const find = async (name: string, pointer: string): Promise<KnownAgent> => {
+      const found = known.get(name);
+      if (found !== undefined) return found;
+      const definition = await this.#agent(name, pointer);
+      const agent = { definition, chars: JSON.stringify(definition).length };
+      known.set(name, agent);
+      return agent;
+    };
     const steps: PlanSpec["steps"] = [];
     let chars = 0;
     for (const [index, step] of plan.steps.entries()) {
-      if (step.type !== "agent" || typeof step.agent !== "string") {
+      if (step.type !== "agent") {
         steps.push(step);
         continue;
       }
       const pointer = `/plan/steps/${index}/agent`;
-      let agent = known.get(step.agent);
-      if (agent === undefined) {
-        const definition = await this.#agent(step.agent, pointer);
-        agent = { definition, chars: JSON.stringify(definition).length };
-        known.set(step.agent, agent);
-      }
-      chars += agent.chars;
-      if (chars > maxAgentChars) {
+      const count = (agent: KnownAgent): AgentDefinition => {
+        chars += agent.chars;
+        if (chars <= maxAgentChars) return agent.definition;
         const detail = `The agents that the plan names have more than ${maxAgentChars} characters together, counted at each step. Split the plan.`;
-        refuse("payload-too-large", pointer, detail);
+        return refuse("payload-too-large", pointer, detail);
+      };
+      const agent = typeof step.agent === "string" ? count(await find(step.agent, pointer)) : step.agent;
+      const defined = new Map((step.agents ?? []).map((each) => [each.name, each]));
+      let reach = reachableAgents(agent, defined);
+      while (reach.missing.length > 0) {
+        for (const name of reach.missing) defined.set(name, count(await find(name, pointer)));
+        reach = reachableAgents(agent, defined);
       }
-      steps.push({ ...step, agent: agent.definition });
+      steps.push({ ...step, agent, ...(reach.reached.length > 0 && { agents: [...reach.reached] }) });
     }
     return { ...plan, steps };
   }
@@ -186,6 +201,9 @@ export class TaskCreation {
 
   #checkModels(plan: PlanSpec): void {
     for (const [index, step] of plan.steps.entries()) {
+      for (const [place, { model }] of (step.type === "agent" ? (step.agents ?? []) : []).entries())
+        if (model !== undefined)
+          at(`/plan/steps/${index}/agents/${place}/model`, () => this.#deps.models.resolve(model));
       const [inner, place] = step.type === "map" ? [step.step, "/step"] : [step, ""];
       const [named, field] =
         inner.type === "agent" && typeof inner.agent !== "string"

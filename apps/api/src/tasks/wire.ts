@@ -50,6 +50,8 @@ export function taskToWire(row: TaskRow): Task {
       lastError: row.lastError === undefined ? undefined : { ...row.lastError, causes: [...row.lastError.causes] },
       threadId: row.threadId,
       originTaskId: row.originTaskId,
+      parentTaskId: row.parentTaskId,
+      rootTaskId: row.rootTaskId,
       startedAt: row.startedAt === undefined ? undefined : iso(row.startedAt),
       finishedAt: row.finishedAt === undefined ? undefined : iso(row.finishedAt),
     }),

@@ -71,7 +71,7 @@ interface UsageOptions {
   readonly json?: boolean;
   readonly from?: string;
   readonly to?: string;
-  readonly by: "day" | "model" | "task";
+  readonly by: "day" | "model" | "task" | "tree";
 }
 
 /** What model calls have cost. */

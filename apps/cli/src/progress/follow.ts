@@ -137,7 +137,9 @@ function notable({ type, data }: Trace): Notable | undefined {
   const message = (data["error"] as { message?: string } | undefined)?.message ?? "";
   switch (type) {
     case "step-asked":
-      return { mark: "?", style: "yellow", text: `waits for a person: ${askedIn(data)} (npm run baton -- questions)` };
+      return asks(data);
+    case "child-ended":
+      return { mark: "↑", style: "yellow", text: `agent ${String(data["agent"])} ${String(data["state"])}` };
     case "question-closed":
       return data["state"] === "withdrawn"
         ? undefined
@@ -163,7 +165,14 @@ function notable({ type, data }: Trace): Notable | undefined {
   }
 }
 
-function askedIn({ questions }: Trace["data"]): string {
+function asks({ questions, children = [] }: Trace["data"]): Notable {
   const asked = questions as readonly { readonly text?: string; readonly tool?: string }[];
-  return asked.map(({ text, tool }) => text ?? `may ${tool ?? "a tool"} be called?`).join("; ");
+  const called = children as readonly { readonly agent: string; readonly childTaskId: string }[];
+  const ofPerson = asked.map(({ text, tool }) => text ?? `may ${tool ?? "a tool"} be called?`).join("; ");
+  const ofAgents = called.map(({ agent, childTaskId }) => `${agent} (task ${childTaskId})`).join(", ");
+  const waits = [
+    ...(asked.length > 0 ? [`waits for a person: ${ofPerson} (npm run baton -- questions)`] : []),
+    ...(called.length > 0 ? [`calls agents: ${ofAgents}`] : []),
+  ];
+  return { mark: asked.length > 0 ? "?" : "↓", style: "yellow", text: waits.join("; ") };
 }

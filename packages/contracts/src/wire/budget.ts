@@ -37,7 +37,7 @@ export const tenantBudgetAnswer = z.strictObject({
 });
 export type TenantBudget = z.infer<typeof tenantBudgetAnswer>;
 
-const usageGroup = z.enum(["day", "model", "task"]);
+const usageGroup = z.enum(["day", "model", "task", "tree"]);
 const day = z.iso.date().meta({ description: "A day, UTC, like 2026-11-20." });
 
 export const usageQuery = z.strictObject({

@@ -68,6 +68,8 @@ export const task = z.strictObject({
   lastError: stepError.optional(),
   threadId: z.string().optional(),
   originTaskId: uuid.optional(),
+  parentTaskId: uuid.optional().meta({ description: "The task of whose steps one started it: of a sub-agent's." }),
+  rootTaskId: uuid.optional().meta({ description: "The task at the top of its tree, whose budget counts it." }),
   result: json.optional().meta({ description: "The plan's result; only on GET of one completed task." }),
   partial: partial
     .optional()

@@ -65,6 +65,8 @@ export const agentDefinition = z.strictObject({
   model: model.optional(),
   /** Names of the tools it may call; nothing else is told to it, and nothing else is called for it. */
   tools: z.array(z.string().min(1).max(120)).max(200).default([]),
+  /** Names of the agents that it may call: each call is a task of its own, within this one's budget. */
+  agents: z.array(agentName).max(50).default([]),
   /** Calls of its tools that wait for a person. */
   approvals: z.array(approvalRule).max(50).default([]),
   limits: agentLimits.default(agentLimits.parse({})),

@@ -41,6 +41,8 @@ const asked = z.object({
   expiresAt: z.number().optional(),
 });
 
+const child = { childTaskId: id, callNo: z.number(), agent: z.string() };
+
 export const addedStep = z.object({
   stepId: id,
   key: z.string(),
@@ -61,7 +63,12 @@ const event = <T extends string, S extends z.ZodRawShape>(type: T, data: S) =>
 
 export const catalogue = z.discriminatedUnion("type", [
   // moves
-  event("task-created", { kind: z.enum(["goal", "plan", "reply"]), goal: z.string(), originTaskId: id.optional() }),
+  event("task-created", {
+    kind: z.enum(["goal", "plan", "reply"]),
+    goal: z.string(),
+    originTaskId: id.optional(),
+    parentTaskId: id.optional(),
+  }),
   event("steps-added", {
     steps: z.array(addedStep),
     reason: z.enum(["created", "planned", "revised", "expanded", "deferred", "evaluation"]),
@@ -85,8 +92,8 @@ export const catalogue = z.discriminatedUnion("type", [
   event("step-crashed", { sessionId: id, crashCount: z.number(), error: error.optional() }),
   event("step-expanded", { itemCount: z.number(), concurrency: z.number() }),
   event("step-deferred", { onStepIds: z.array(id) }),
-  /** It waits for people. */
-  event("step-asked", { questions: z.array(asked) }),
+  /** It waits for people, and for tasks that it started. */
+  event("step-asked", { questions: z.array(asked), children: z.array(z.object(child)).optional() }),
   event("step-woken", {}),
   event("step-skipped", {}),
   event("step-reopened", { by: z.string().optional(), reason: z.string().optional() }),
@@ -172,6 +179,7 @@ export const catalogue = z.discriminatedUnion("type", [
     by: z.string().optional(),
     reason: z.string().optional(),
   }),
+  event("child-ended", { ...child, state: z.enum(["completed", "failed", "cancelled"]) }),
   event("question-voted", {
     questionId: id,
     callNo: z.number(),

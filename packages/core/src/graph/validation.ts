@@ -1,5 +1,6 @@
 import { jsonPointer } from "../json/pointer.ts";
 import type { PlanSpec, StepSpec } from "../plan/spec.ts";
+import type { AgentDefinition } from "../agent/definition.ts";
 import { memorySearch, memoryStore } from "../agent/memory.ts";
 import { askUser } from "../questions/question.ts";
 import { notAncestors } from "./ancestry.ts";
@@ -92,13 +93,18 @@ function namedTools(
   step: StepSpec,
 ): readonly { readonly tool: string; readonly field: readonly (string | number)[] }[] {
   if (step.type === "agent") {
-    const { agent } = step;
-    return typeof agent === "string"
-      ? []
-      : agent.tools.flatMap((tool, at) => (agentTools.has(tool) ? [] : [{ tool, field: ["agent", "tools", at] }]));
+    const { agent, agents = [] } = step;
+    return [
+      ...(typeof agent === "string" ? [] : toolsOfAgent(agent, ["agent"])),
+      ...agents.flatMap((each, at) => toolsOfAgent(each, ["agents", at])),
+    ];
   }
   if (step.type === "map") return step.step.type === "tool" ? [{ tool: step.step.tool, field: ["step", "tool"] }] : [];
   return step.type === "tool" ? [{ tool: step.tool, field: ["tool"] }] : [];
+}
+
+function toolsOfAgent({ tools }: AgentDefinition, place: readonly (string | number)[]) {
+  return tools.flatMap((tool, at) => (agentTools.has(tool) ? [] : [{ tool, field: [...place, "tools", at] }]));
 }
 
 function checkTools(step: StepSpec, index: number, known: ReadonlySet<string>, problems: ProblemList): void {

@@ -60,6 +60,8 @@ const agentFields = {
   type: z.literal("agent"),
   /** One that the installation has, by its name, or one of the plan's own. */
   agent: z.union([agentName, agentDefinition], { error: "the name of an agent, or a definition" }),
+  /** Those that it, or one of them, may call; the installation's need not stand here. */
+  agents: z.array(agentDefinition).max(100).optional(),
   prompt: z.union([z.string().min(1).max(100_000), celExpression], { error: 'a text, or {"$cel": "<expression>"}' }),
 };
 const toolFields = {

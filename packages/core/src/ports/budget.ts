@@ -10,6 +10,8 @@ import type { ModelRef } from "../plan/model-ref.ts";
 
 interface Caller {
   readonly ref: StepRef;
+  /** The task at the top of its tree: its budget counts the call. */
+  readonly rootTaskId: string;
   readonly attemptNo: number;
   /** Of the task as it was created; what was changed since counts instead. */
   readonly caps: BudgetCaps | undefined;

@@ -34,6 +34,7 @@ export type {
   AttemptCrash,
   AttemptNow,
   CallAccount,
+  ChildTask,
   ClaimedStep,
   ClaimedTask,
   DispatchRequest,
@@ -43,6 +44,7 @@ export type {
   EngineStore,
   HousekeepingStore,
   JournaledCall,
+  NewChild,
   NewEdge,
   NewStep,
   NewTrace,
@@ -57,4 +59,4 @@ export type {
   StepUsage,
   StopSignal,
 } from "./store.ts";
-export { stepTypes } from "./store.ts";
+export { rootOf, stepTypes } from "./store.ts";

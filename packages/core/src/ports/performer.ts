@@ -12,7 +12,7 @@
 import type { TaskRef } from "../ids.ts";
 import type { CelExpression } from "../plan/expression.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
-import type { CallAccount, ClaimedStep, EffectResult, NewStep, StepOutput } from "./store.ts";
+import type { CallAccount, ClaimedStep, EffectResult, NewChild, NewStep, StepOutput } from "./store.ts";
 import type { BatonEvent } from "../events/catalogue.ts";
 import type { NewQuestion } from "../questions/question.ts";
 
@@ -68,7 +68,11 @@ export type Performed =
   | { readonly performed: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
   | { readonly performed: "deferred"; readonly adds: readonly NewStep[] }
   /** The step waits, without a worker, until each of them is closed; then it is performed again. */
-  | { readonly performed: "asked"; readonly questions: readonly NewQuestion[] };
+  | {
+      readonly performed: "asked";
+      readonly questions: readonly NewQuestion[];
+      readonly children?: readonly NewChild[];
+    };
 
 export type Performer = (context: PerformContext) => Promise<Performed>;
 

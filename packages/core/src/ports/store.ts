@@ -112,6 +112,46 @@ export interface ClaimedTask {
   readonly revisionCount: number;
   /** Unix ms by the database's clock. */
   readonly createdAt: number;
+  /** Of a task that a step of another started: the one at the top of its tree. */
+  readonly rootTaskId: string | undefined;
+  /** How many tasks stand above it. */
+  readonly depth: number;
+}
+
+/** The task whose budget counts what the step's task does. */
+export const rootOf = ({ ref, task }: Pick<ClaimedStep, "ref" | "task">): string => task.rootTaskId ?? ref.taskId;
+
+/** A task as the store creates it. */
+export interface NewTask {
+  readonly kind: "goal" | "plan" | "reply";
+  readonly goal: string;
+  readonly input: unknown;
+  readonly settings: TaskSettings;
+  readonly steps: readonly NewStep[];
+  readonly result?: CelExpression;
+  readonly estimatedDurationMs?: number;
+  readonly threadId?: string;
+}
+
+/** A task that a step starts and waits for. */
+export interface NewChild {
+  readonly childTaskId: string;
+  /** The call of the step that it answers. */
+  readonly callNo: number;
+  readonly agent: string;
+  readonly task: NewTask;
+}
+
+/** A task that a step has started. */
+export interface ChildTask {
+  readonly childTaskId: string;
+  readonly callNo: number;
+  readonly agent: string;
+  readonly state: "open" | "completed" | "failed" | "cancelled";
+  /** Of its agent, when it has completed. */
+  readonly output: StepOutput | undefined;
+  /** When it has failed. */
+  readonly error: StepError | undefined;
 }
 
 export interface StepError {
@@ -158,8 +198,8 @@ export type Outcome =
   | { readonly outcome: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
   /** The step waits for steps that it adds (a summary of a context that is too large). */
   | { readonly outcome: "deferred"; readonly adds: readonly NewStep[] }
-  /** The step waits for people; the last question that is closed wakes it. */
-  | { readonly outcome: "asked"; readonly questions: readonly NewQuestion[] };
+  /** The step waits for people and for tasks that it starts; the last of them that ends wakes it. */
+  | { readonly outcome: "asked"; readonly questions: readonly NewQuestion[]; readonly children?: readonly NewChild[] };
 
 export interface Settlement {
   readonly ref: StepRef;
@@ -310,6 +350,8 @@ export interface EngineStore extends BudgetPort {
   finishEffect(ref: StepRef, result: EffectResult): Promise<{ readonly late: boolean }>;
   /** All calls of the step so far, by their numbers. */
   journal(ref: StepRef): Promise<readonly JournaledCall[]>;
+  /** The tasks that the step has started. */
+  children(ref: StepRef): Promise<readonly ChildTask[]>;
   /** What the step has asked, the newest question of each call. */
   questions(ref: StepRef): Promise<readonly AskedQuestion[]>;
   /** `source` is the call that stores it: the same one again stores nothing more. */
@@ -328,6 +370,11 @@ export interface HousekeepingStore {
   reapSessions(): Promise<{ readonly sessions: number; readonly steps: number; readonly deadLetters: number }>;
   /** Closes questions whose time is over and wakes their steps; bounded work per call. */
   expireQuestions(): Promise<{ readonly questions: number }>;
+  /**
+   * Tells parents of children that have ended, and lets children follow what people want of their parents; returns how
+   * many of each. Bounded work per call.
+   */
+  relateTasks(): Promise<{ readonly told: number; readonly followed: number }>;
   /**
    * Settles reservations of attempts that are over at their upper bound, since the provider may have charged for the
    * calls; returns how many. Bounded work per call.

@@ -8,15 +8,15 @@
  * 2. Agents are in it as they are defined: whoever knows them by name puts them there, so that a task keeps them.
  * 3. Only Baton's own steps are in the pool `interactive`.
  */
+import { reachableAgents } from "../agent/sub-agents.ts";
 import { BatonError } from "../errors/errors.ts";
 import type { PlanProblem } from "../graph/problem.ts";
 import { validatePlan } from "../graph/validation.ts";
 import { defaultTimeoutMs } from "../plan/layout.ts";
 import { interactivePool, plannedPool } from "../plan/pools.ts";
 import { schedulePlan } from "../plan/schedule.ts";
-import type { CelExpression } from "../plan/expression.ts";
 import type { PlanSpec } from "../plan/spec.ts";
-import type { NewStep } from "../ports/store.ts";
+import type { NewStep, NewTask } from "../ports/store.ts";
 import type { TaskSettings } from "./settings.ts";
 
 /** Of a plan that a client wrote and that names no limit of its own. */
@@ -29,17 +29,6 @@ export interface TaskRequest {
   readonly input?: unknown;
   readonly settings?: { readonly maxSteps?: number | undefined } | undefined;
   readonly threadId?: string | undefined;
-}
-
-export interface NewTask {
-  readonly kind: "goal" | "plan" | "reply";
-  readonly goal: string;
-  readonly input: unknown;
-  readonly settings: TaskSettings;
-  readonly steps: readonly NewStep[];
-  readonly result?: CelExpression;
-  readonly estimatedDurationMs?: number;
-  readonly threadId?: string;
 }
 
 export interface TaskLayoutOptions {
@@ -96,9 +85,14 @@ function planError(problems: readonly PlanProblem[]): BatonError {
 
 function refuseNamedAgents(plan: PlanSpec): void {
   for (const [index, step] of plan.steps.entries()) {
-    if (step.type !== "agent" || typeof step.agent !== "string") continue;
-    const detail = `Step "${step.id}" names the agent "${step.agent}", which is not known here. Hand its definition over.`;
-    throw new BatonError("unknown-agent", detail, { problems: [{ pointer: `/plan/steps/${index}/agent`, detail }] });
+    if (step.type !== "agent") continue;
+    const { agent, agents = [] } = step;
+    const defined = new Map(agents.map((each) => [each.name, each]));
+    const [name] = typeof agent === "string" ? [agent] : reachableAgents(agent, defined).missing;
+    if (name === undefined) continue;
+    const field = typeof agent === "string" ? "agent" : "agents";
+    const detail = `Step "${step.id}" names the agent "${name}", which is not known here. Hand its definition over.`;
+    throw new BatonError("unknown-agent", detail, { problems: [{ pointer: `/plan/steps/${index}/${field}`, detail }] });
   }
 }
 

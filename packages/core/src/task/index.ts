@@ -1,4 +1,5 @@
 export { firstStep, layOutTask } from "./creation.ts";
-export type { NewTask, TaskLayoutOptions, TaskRequest } from "./creation.ts";
+export type { TaskLayoutOptions, TaskRequest } from "./creation.ts";
+export type { NewTask } from "../ports/store.ts";
 export { taskSettings } from "./settings.ts";
 export type { TaskSettings, TaskSettingsInput } from "./settings.ts";

@@ -155,7 +155,11 @@ export class AttemptContext implements PerformContext, BudgetedCaller {
     const { ref, task } = this.step;
     const { limiter: own } = task.settings;
     if (own === undefined) return;
-    await this.#parts.limiter.acquire(`task:${ref.taskId}`, { max: own.max, durationMs: own.duration }, signal);
+    await this.#parts.limiter.acquire(
+      `task:${task.rootTaskId ?? ref.taskId}`,
+      { max: own.max, durationMs: own.duration },
+      signal,
+    );
   }
 
   countToolCall(): Promise<void> {

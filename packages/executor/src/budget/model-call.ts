@@ -25,6 +25,7 @@ import type {
   ModelRequest,
   ModelUsage,
 } from "@baton/core/ports";
+import { rootOf } from "@baton/core/ports";
 import { untilAnswered } from "../pipeline/patience.ts";
 import { cutByBudget, exceeded, type Refusal } from "./breach.ts";
 import { costOf, costOfFailure } from "./cost.ts";
@@ -149,7 +150,7 @@ async function fit(caller: BudgetedCaller, asked: ModelRequest, first: CallBound
     const answer = await reserve(caller, signal, bound, range);
     if (!("refusal" in answer)) {
       // There may be room for one more.
-      if (waited > 0) waits.wake(step.ref.taskId, step.ref.tenantId);
+      if (waited > 0) waits.wake(rootOf(step), step.ref.tenantId);
       const { reservationId, outputTokens, capped, wall } = answer;
       const request = { ...asked, model: bound.model, ...(capped && { maxOutputTokens: outputTokens }) };
       return { reservationId, request, outputTokens, wall, isShortened: outputTokens < range.most };
@@ -157,7 +158,7 @@ async function fit(caller: BudgetedCaller, asked: ModelRequest, first: CallBound
     const { refusal } = answer;
     if (refusal.later) {
       if (waited === 0) caller.progress("waits until calls under way have settled their budget");
-      const key = refusal.scope === "task" ? step.ref.taskId : step.ref.tenantId;
+      const key = refusal.scope === "task" ? rootOf(step) : step.ref.tenantId;
       await waits.wait(key, Math.min(longestPauseMs, firstPauseMs * 2 ** waited), signal);
       signal.throwIfAborted();
       waited += 1;
@@ -182,8 +183,9 @@ async function reserve(
   return answer;
 }
 
-export function callerOf({ ref, attemptNo, task }: ClaimedStep) {
-  return { ref, attemptNo, caps: capsOf(task.settings), createdAt: task.createdAt };
+export function callerOf(step: ClaimedStep) {
+  const { ref, attemptNo, task } = step;
+  return { ref, rootTaskId: rootOf(step), attemptNo, caps: capsOf(task.settings), createdAt: task.createdAt };
 }
 
 /** Tokens above what was reserved. A settlement that nobody takes is left to time, which charges the upper bound. */
@@ -195,7 +197,7 @@ async function settle(
 ): Promise<number> {
   const settlement = { tenantId: step.ref.tenantId, reservationId, outcome };
   const answer = await untilAnswered(() => store.settleCall(settlement), signal, log, "settle-call");
-  waits.wake(step.ref.taskId, step.ref.tenantId);
+  waits.wake(rootOf(step), step.ref.tenantId);
   return answer?.overrunTokens ?? 0;
 }
 

@@ -49,7 +49,7 @@ function performedOutcome(step: ClaimedStep, performed: Performed, prepared: Pre
     case "deferred":
       return { outcome: "deferred", adds: performed.adds };
     case "asked":
-      return { outcome: "asked", questions: performed.questions };
+      return { outcome: "asked", questions: performed.questions, children: performed.children ?? [] };
     case "output": {
       if (prepared === undefined) throw new BatonError("internal", "A step was performed without being prepared.");
       const { output, adds, result, estimatedDurationMs } = performed;

@@ -89,9 +89,8 @@ function callToWire({ id, call }: Asked): Record<string, unknown> {
 
 function callerToWire(call: BudgetCall): Record<string, unknown> {
   if ("tenantId" in call) return { n: call.tenantId };
-  const { ref, attemptNo: a, caps, createdAt: began } = call;
-  // Whoever starts a task inside another will name that one's root here.
-  return { n: ref.tenantId, t: ref.taskId, s: ref.stepId, a, r: ref.taskId, caps, began };
+  const { ref, attemptNo: a, rootTaskId: r, caps, createdAt: began } = call;
+  return { n: ref.tenantId, t: ref.taskId, s: ref.stepId, a, r, caps, began };
 }
 
 function answerFromWire(reservationId: string, wire: WireAnswer): BudgetAnswer {

@@ -16,10 +16,21 @@ as $$
     least((p_settings->'budget'->>'tokens')::bigint, (p_settings->>'maxTokens')::bigint)))
 $$;
 
+-- Steps that the budget of their task, or of its tree, holds. The task is locked by the caller. Index: step_failed.
+create function baton_v1.held_by_budget(p_tenant uuid, p_task uuid)
+returns baton_v1.step_key[] language sql stable
+as $$
+  select array(
+    select row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key from baton.task_execution_step s
+    where s.tenant_id = p_tenant and s.task_id = p_task and s.state = 'failed' and s.held
+      and s.error->>'code' in ('budget-exceeded', 'token-limit')
+    order by s.step_id)
+$$;
+
 -- change_task_budget(task, change): new caps; null in p_change takes one away. Steps that its budget holds go on. A cap
 -- below what is spent and under way is refused, and so is one on tool calls where none were counted.
--- Answers {answer: changed | unchanged | illegal | below | uncounted, state, kind, least, wakeUps}, or null.
--- Lock order: the task row, step rows, its budget row. Index: primary keys, step_failed. Rows: the budget, the held steps.
+-- Answers {answer: changed | unchanged | illegal | below | uncounted | of-root, state, kind, least, rootTaskId, wakeUps}, or
+-- null. Lock order: the task row, step rows, its budget row, its child rows. Index: primary keys, step_failed. Rows: the budget, the held steps.
 create function baton_v1.change_task_budget(p_tenant uuid, p_task uuid, p_change jsonb, p_by text, p_reason text, p_room int)
 returns jsonb language plpgsql
 as $$
@@ -32,20 +43,19 @@ declare
   v_held baton_v1.step_key[];
   v_reply jsonb;
 begin
-  select t.state, t.created_at, baton_v1.created_caps(t.settings) as caps from baton.task_execution t
+  select t.state, t.created_at, t.root_task_id, baton_v1.created_caps(t.settings) as caps from baton.task_execution t
   where t.tenant_id = p_tenant and t.task_id = p_task for no key update into v_task;
   if not found then return null; end if;
+  if v_task.root_task_id is not null then
+    return jsonb_build_object('answer', 'of-root', 'state', v_task.state, 'rootTaskId', v_task.root_task_id);
+  end if;
   if v_task.state in ('completed', 'cancelled') then
     return jsonb_build_object('answer', 'illegal', 'state', v_task.state);
   end if;
   if p_change->>'toolCalls' is not null and not v_task.caps ? 'toolCalls' then
     return jsonb_build_object('answer', 'uncounted', 'state', v_task.state);
   end if;
-  v_held := array(
-    select row(s.tenant_id, s.task_id, s.step_id)::baton_v1.step_key from baton.task_execution_step s
-    where s.tenant_id = p_tenant and s.task_id = p_task and s.state = 'failed' and s.held
-      and s.error->>'code' in ('budget-exceeded', 'token-limit')
-    order by s.step_id);
+  v_held := baton_v1.held_by_budget(p_tenant, p_task);
 
   insert into baton.budget (tenant_id, scope, scope_id, cap_tokens, cap_usd, cap_model_calls, cap_tool_calls, cap_wall_ms, began_at, updated_at)
   select p_tenant, 'task', p_task::text, c.tokens, c.usd, c."modelCalls", c."toolCalls", c."wallMs", v_task.created_at, v_now
@@ -75,6 +85,7 @@ begin
   where b.tenant_id = p_tenant and b.scope = 'task' and b.scope_id = p_task::text;
   perform baton_v1.apply('{}', array[row(p_tenant, p_task, null, null, 'budget-changed',
     jsonb_strip_nulls(jsonb_build_object('caps', v_caps, 'by', p_by, 'reason', p_reason)))::baton_v1.draft], v_now);
+  perform baton_v1.tell_children_of_budget(p_tenant, p_task);
   if cardinality(v_held) > 0 then
     v_reply := baton_v1.retry_steps(v_held, p_by, 'the budget of the task was changed', p_room);
   end if;
@@ -96,8 +107,10 @@ begin
       select * from baton.task_execution_step f
       where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s
     cross join lateral (
+      select f.root_task_id from baton.task_execution f where f.tenant_id = k.tenant_id and f.task_id = k.task_id offset 0) t
+    cross join lateral (
       select f.caps_changed_at from baton.budget f
-      where f.tenant_id = k.tenant_id and f.scope = 'task' and f.scope_id = k.task_id::text offset 0) b
+      where f.tenant_id = k.tenant_id and f.scope = 'task' and f.scope_id = coalesce(t.root_task_id, k.task_id)::text offset 0) b
     where s.state = 'failed' and s.held and s.error->>'code' in ('budget-exceeded', 'token-limit') and b.caps_changed_at > s.started_at);
   if cardinality(v_keys) > 0 then
     perform baton_v1.retry_steps(v_keys, null, 'the budget of the task was changed', 0);

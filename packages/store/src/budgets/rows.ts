@@ -13,18 +13,19 @@ const reserved = sql`jsonb_build_object('tokens', coalesce(b.reserved_tokens, 0)
   'modelCalls', coalesce(b.reserved_model_calls, 0)) as reserved`;
 const overrun = sql`jsonb_build_object('tokens', coalesce(b.overrun_tokens, 0), 'usd', coalesce(b.overrun_usd, 0)) as overrun`;
 
-/** Index: task and budget primary keys. */
+/** Of a task in a tree, that of its root. Index: task and budget primary keys. */
 export async function readTaskBudget(db: Database, { tenantId, taskId }: TaskRef): Promise<BudgetRow | undefined> {
   const rows = await rowsOf<BudgetRow>(
     db,
     sql`select case when b.scope is null then baton_v1.created_caps(t.settings) else baton_v1.caps_of(b.found) end as caps,
           ${settled}, ${reserved}, ${overrun},
-          floor(extract(epoch from coalesce(t.finished_at, baton.clock()) - t.created_at) * 1000)::float8 as "elapsedMs"
-        from baton.task_execution t
+          t.task_id as "taskId", floor(extract(epoch from coalesce(t.finished_at, baton.clock()) - t.created_at) * 1000)::float8 as "elapsedMs"
+        from baton.task_execution own
+        join baton.task_execution t on t.tenant_id = own.tenant_id and t.task_id = coalesce(own.root_task_id, own.task_id)
         left join lateral (
           select f.*, f as found from baton.budget f
           where f.tenant_id = t.tenant_id and f.scope = 'task' and f.scope_id = t.task_id::text offset 0) b on true
-        where t.tenant_id = ${tenantId}::uuid and t.task_id = ${taskId}::uuid`,
+        where own.tenant_id = ${tenantId}::uuid and own.task_id = ${taskId}::uuid`,
   );
   return rows[0];
 }
@@ -89,6 +90,11 @@ const usageBy: Readonly<
     keys: sql`u.provider, u.model`,
     order: sql`sum(u.cost_usd) desc, u.provider, u.model`,
   },
+  tree: {
+    columns: sql`u.root_task_id as "taskId"`,
+    keys: sql`u.root_task_id`,
+    order: sql`sum(u.cost_usd) desc, u.root_task_id`,
+  },
   task: { columns: sql`u.task_id as "taskId"`, keys: sql`u.task_id`, order: sql`sum(u.cost_usd) desc, u.task_id` },
 };
 
@@ -104,7 +110,7 @@ export async function readUsage(
   const totals = await rowsOf<UsageRow>(db, sql`select ${sums} from baton.spending u where ${within(query)}`);
   const rows = await rowsOf<UsageRow>(
     db,
-    sql`select ${columns}, ${sums} from ${query.groupBy === "task" ? callsOf(query) : sql`baton.spending`} u
+    sql`select ${columns}, ${sums} from ${query.groupBy === "task" || query.groupBy === "tree" ? callsOf(query) : sql`baton.spending`} u
         where ${within(query)} group by ${keys} order by ${order} limit ${query.limit}`,
   );
   return { total: totals[0] as UsageRow, rows: rows.map(defined) };
@@ -112,7 +118,7 @@ export async function readUsage(
 
 /** Index: reservation_by_day. */
 const callsOf = ({ tenantId, from, to }: UsageQuery): SQL => sql`(
-  select r.tenant_id, r.day, r.task_id, (r.state <> 'void')::int as calls, r.input_tokens, r.output_tokens, r.cost_usd,
+  select r.tenant_id, r.day, r.task_id, r.root_task_id, (r.state <> 'void')::int as calls, r.input_tokens, r.output_tokens, r.cost_usd,
     (r.state = 'settled' and r.estimated)::int as estimated_calls, (r.state = 'lost')::int as lost_calls,
     (r.state <> 'void' and not r.priced)::int as unpriced_calls,
     case when r.state = 'settled' then greatest(0, r.input_tokens + r.output_tokens - r.reserved_tokens) else 0 end as overrun_tokens,

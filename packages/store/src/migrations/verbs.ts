@@ -39,6 +39,7 @@ const verbFiles = [
   "../chat/append-replies.sql",
   "../dead-letters/dead-letters.sql",
   "../questions/questions.sql",
+  "../children/children.sql",
   "../notes/notes.sql",
   "../budgets/budgets.sql",
   "../budgets/caps.sql",

@@ -121,8 +121,8 @@ begin
           from jsonb_to_recordset(coalesce(v_closed, '[]')) as c(n uuid, t uuid, s uuid, a int, data jsonb)), p_room, v_now));
 end $$;
 
--- Steps that wait for no open question any more are ready again, and what was drafted is written.
--- Tasks are locked by the caller. Index: primary keys, question_by_step. Rows: the steps.
+-- Steps that wait for no open question and no child any more are ready again, and what was drafted is written.
+-- Tasks are locked by the caller. Index: primary keys, question_by_step, child_by_step. Rows: the steps.
 create function baton_v1.wake_answered(p_keys baton_v1.step_key[], p_drafts baton_v1.draft[], p_room int, p_now timestamptz)
 returns jsonb language plpgsql
 as $$
@@ -135,6 +135,8 @@ begin
     where s.tenant_id = k.tenant_id and s.task_id = k.task_id and s.step_id = k.step_id and s.state = 'waiting' and s.item_count is null
       and not exists (select from baton.question q where q.tenant_id = k.tenant_id and q.task_id = k.task_id
                       and q.step_id = k.step_id and q.state = 'open')
+      and not exists (select from baton.child_task c where c.tenant_id = k.tenant_id and c.parent_task_id = k.task_id
+                      and c.step_id = k.step_id and c.told_at is null)
     returning s.tenant_id, s.task_id, s.step_id, s.kind, s.on_exhausted
   )
   select jsonb_agg(jsonb_build_object('n', tenant_id, 't', task_id, 's', step_id,

@@ -2,6 +2,7 @@
 export { artifact, blob } from "./artifacts.ts";
 export { budget, reservation, spending } from "./budgets.ts";
 export { chatMessage, chatThread } from "./chat.ts";
+export { childTask } from "./children.ts";
 export { effect } from "./effects.ts";
 export { idempotencyKey } from "./idempotency.ts";
 export { agentNote } from "./notes.ts";

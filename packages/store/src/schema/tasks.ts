@@ -1,5 +1,16 @@
 import { sql } from "drizzle-orm";
-import { bigint, boolean, integer, jsonb, numeric, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  integer,
+  jsonb,
+  numeric,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { baton } from "./baton.ts";
 
 export const taskExecution = baton.table(
@@ -42,6 +53,9 @@ export const taskExecution = baton.table(
     lastError: jsonb("last_error"),
     threadId: text("thread_id"),
     originTaskId: uuid("origin_task_id"),
+    parentTaskId: uuid("parent_task_id"),
+    rootTaskId: uuid("root_task_id"),
+    depth: smallint("depth").notNull().default(sql`default`),
     createdBy: uuid("created_by"),
     orderAt: timestamp("order_at", { withTimezone: true }).notNull(),
     concurrency: integer("concurrency"),

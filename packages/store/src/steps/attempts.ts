@@ -132,10 +132,10 @@ function refuseToWaitForNothing({ outcome, ref }: Settlement): void {
       `The outcome "expanded" of step ${ref.stepId} has no items; an empty map completes with an empty list.`,
     );
   }
-  if (outcome.outcome === "asked" && outcome.questions.length === 0) {
+  if (outcome.outcome === "asked" && outcome.questions.length + (outcome.children?.length ?? 0) === 0) {
     throw new BatonError(
       "invalid-request",
-      `The outcome "asked" of step ${ref.stepId} has no questions; it needs at least one to wait for.`,
+      `The outcome "asked" of step ${ref.stepId} has neither questions nor children; it needs at least one to wait for.`,
     );
   }
   if (outcome.outcome === "deferred" && outcome.adds.length === 0) {

@@ -83,6 +83,7 @@ begin
     -- For workers of the version before; budgets count without it.
     'tokensUsed', t.input_tokens + t.output_tokens, 'revisionCount', t.revision_count,
     'task', case when p_with_tasks then json_build_object('kind', t.kind, 'goal', t.goal, 'input', t.input, 'settings', t.settings, 'threadId', t.thread_id,
+      'rootTaskId', t.root_task_id, 'depth', t.depth,
       'createdAt', extract(epoch from t.created_at) * 1000) end)), '[]')
   from unnest(p_keys) k
   cross join lateral (select * from baton.task_execution_step f where f.tenant_id = k.tenant_id and f.task_id = k.task_id and f.step_id = k.step_id offset 0) s

@@ -2,7 +2,7 @@
 create type baton_v1.settling as (
   tenant_id uuid, task_id uuid, step_id uuid, attempt_no int, outcome text,
   output jsonb, blob_id uuid, output_bytes int, preview text, dead_edges uuid[], error jsonb, delay_ms bigint, reason text,
-  adds jsonb, questions jsonb, concurrency int, result jsonb, estimated_ms bigint, usage jsonb, traces jsonb, may_continue boolean,
+  adds jsonb, questions jsonb, children jsonb, concurrency int, result jsonb, estimated_ms bigint, usage jsonb, traces jsonb, may_continue boolean,
   status text, kind text, pool text, parent_step_id uuid, bucket text, on_exhausted text, failure_count int, crash_count int);
 
 -- settle(outcomes): outcomes, traces, edges, readied successors, counters, state, continuations.
@@ -56,7 +56,7 @@ begin
 
   select array_agg(row(
     o.n, o.t, o.s, o.a, o.outcome, o.output, o.blob, coalesce(o.bytes, 0), o.preview, coalesce(o.dead, '{}'), o.error, o.delay, o.reason,
-    o.adds, o.questions, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,
+    o.adds, o.questions, o.children, o.concurrency, o.result, o.estimated, o.usage, o.traces, o.cont,
     case when s.state = 'running' and s.attempt_no = o.a then 'settled'
          when s.settle_flush_id = p_flush then 'already-settled'
          else 'lease-lost' end,
@@ -66,8 +66,8 @@ begin
     -- An attempt that is told twice in one call counts once: the first wins.
     select distinct on (s, a) * from rows from (jsonb_to_recordset(v_rest) as (
       n uuid, t uuid, s uuid, a int, outcome text, output jsonb, blob uuid, bytes int, preview text, dead uuid[], error jsonb,
-      delay bigint, reason text, adds jsonb, questions jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
-      with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, error, delay, reason, adds, questions, concurrency, result, estimated, usage, traces, cont, ord)
+      delay bigint, reason text, adds jsonb, questions jsonb, children jsonb, concurrency int, result jsonb, estimated bigint, usage jsonb, traces jsonb, cont boolean))
+      with ordinality as told(n, t, s, a, outcome, output, blob, bytes, preview, dead, error, delay, reason, adds, questions, children, concurrency, result, estimated, usage, traces, cont, ord)
     order by s, a, ord) o
   left join lateral (
     select * from baton.task_execution_step f where f.tenant_id = o.n and f.task_id = o.t and f.step_id = o.s offset 0) s on true
@@ -79,6 +79,9 @@ begin
     perform baton_v1.write_outcomes(v_ok, p_flush, v_now);
     if exists (select from unnest(v_ok) o where o.outcome = 'asked') then
       perform baton_v1.write_questions(v_ok, v_now);
+    end if;
+    if exists (select from unnest(v_ok) o where jsonb_array_length(o.children) > 0) then
+      v_wake := v_wake || baton_v1.write_children(v_ok, p_room, v_now);
     end if;
 
     v_moves := array(
@@ -224,7 +227,7 @@ as $$
     select u.*, t.settled_seq, count(*) filter (where u.outcome = 'completed') over (partition by u.tenant_id, u.task_id order by u.ord)::int as k
     from unnest(p_ok) with ordinality as u(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
-      adds, questions, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
+      adds, questions, children, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
     cross join lateral (select f.settled_seq from baton.task_execution f where f.tenant_id = u.tenant_id and f.task_id = u.task_id offset 0) t
     offset 0
@@ -251,7 +254,7 @@ as $$
     select o.ord, e.k, o.tenant_id, o.task_id, o.step_id, o.attempt_no, e.d->>'type' as type, e.d->'data' as data
     from unnest(p_ok) with ordinality as o(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
-      adds, questions, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
+      adds, questions, children, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
     cross join lateral jsonb_array_elements(o.traces) with ordinality as e(d, k)
     union all
@@ -265,12 +268,14 @@ as $$
         when 'held' then jsonb_build_object('error', o.error, 'failureCount', o.failure_count + 1, 'crashCount', o.crash_count, 'held', true)
         when 'released' then jsonb_build_object('reason', o.reason)
         when 'expanded' then jsonb_build_object('itemCount', jsonb_array_length(o.adds), 'concurrency', o.concurrency)
-        when 'asked' then jsonb_build_object('questions', baton_v1.questions_asked(o.questions, p_now))
+        when 'asked' then jsonb_strip_nulls(jsonb_build_object('questions', coalesce(baton_v1.questions_asked(o.questions, p_now), '[]'), 'children', (
+          select jsonb_agg(jsonb_build_object('childTaskId', c."childTaskId", 'callNo', c."callNo", 'agent', c.agent) order by c."callNo")
+          from jsonb_to_recordset(o.children) as c("childTaskId" uuid, "callNo" int, agent text))))
         else jsonb_build_object('onStepIds', (select jsonb_agg(g->>'id') from jsonb_array_elements(o.adds) g))
       end
     from unnest(p_ok) with ordinality as o(
       tenant_id, task_id, step_id, attempt_no, outcome, output, blob_id, output_bytes, preview, dead_edges, error, delay_ms, reason,
-      adds, questions, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
+      adds, questions, children, concurrency, result, estimated_ms, usage, traces, may_continue, status, kind, pool, parent_step_id, bucket, on_exhausted,
       failure_count, crash_count, ord)
   ) all_drafts
 $$;

@@ -1,7 +1,7 @@
 /** How claims and outcomes travel to and from the SQL verbs. */
 import { BatonError } from "@baton/core";
 import { stepToWire } from "@baton/core/plan";
-import type { ClaimedStep, ClaimedTask, Settlement, StepOutput } from "@baton/core/ports";
+import type { ClaimedStep, ClaimedTask, NewChild, Settlement, StepOutput } from "@baton/core/ports";
 import { type TaskSettings, taskSettings } from "@baton/core/task";
 
 export interface OutputPlace {
@@ -60,12 +60,17 @@ function settlementToWire(settlement: Settlement, place: OutputPlace | undefined
       break;
     case "asked":
       wire.questions = outcome.questions;
+      wire.children = outcome.children?.map(childToWire);
       break;
   }
   return wire;
 }
 
-interface WireOutput {
+function childToWire({ task, ...child }: NewChild): Record<string, unknown> {
+  return { ...child, task: { ...task, steps: task.steps.map(stepToWire) } };
+}
+
+export interface WireOutput {
   readonly key: string;
   readonly stepId: string;
   readonly description: string;
@@ -84,8 +89,11 @@ export interface WireClaim extends Omit<ClaimedStep, "ref" | "item" | "inputs" |
   readonly revisionCount: number;
   /** Null where the caller knows it. */
   readonly task:
-    | (Omit<ClaimedTask, "threadId" | "settings" | "revisionCount"> & {
+    | (Omit<ClaimedTask, "threadId" | "settings" | "revisionCount" | "rootTaskId" | "depth"> & {
         readonly threadId: string | null;
+        /** Absent from verbs of the version before. */
+        readonly rootTaskId?: string | null;
+        readonly depth?: number;
         readonly settings: unknown;
       })
     | null;
@@ -144,7 +152,13 @@ export function claimFromWire(
   const facts =
     task === null
       ? known
-      : { ...task, threadId: task.threadId ?? undefined, settings: settingsOf(taskId, task.settings) };
+      : {
+          ...task,
+          threadId: task.threadId ?? undefined,
+          settings: settingsOf(taskId, task.settings),
+          rootTaskId: task.rootTaskId ?? undefined,
+          depth: task.depth ?? 0,
+        };
   if (facts === undefined) {
     throw new BatonError("internal", `Nothing is known of the task ${taskId} of a claimed step.`);
   }
@@ -175,6 +189,8 @@ export function claimFromWire(
       threadId: facts.threadId,
       revisionCount: wire.revisionCount,
       createdAt: facts.createdAt,
+      rootTaskId: facts.rootTaskId,
+      depth: facts.depth,
     },
     ...(item === null ? {} : { item }),
   };

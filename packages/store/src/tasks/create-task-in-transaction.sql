@@ -59,7 +59,7 @@ begin
 
   if v_is_first then
     perform baton_v1.create_task(
-      p_request - array['defaults', 'idempotencyKey', 'bodyHash', 'idempotency', 'originTaskId'] || jsonb_build_object(
+      p_request - array['defaults', 'idempotencyKey', 'bodyHash', 'idempotency', 'originTaskId', 'parentTaskId', 'rootTaskId', 'depth'] || jsonb_build_object(
         'tenantId', p_tenant, 'createdBy', p_key, 'traces', '[]'::jsonb,
         'settings', (p_request->'defaults') || p_defaults || (p_request->'settings')),
       0);

@@ -64,11 +64,12 @@ begin
   ),
   new_tasks as (
     insert into baton.task_execution (
-      tenant_id, task_id, kind, goal, input, settings, result_expression, estimated_duration_ms, thread_id, origin_task_id, created_by,
+      tenant_id, task_id, kind, goal, input, settings, result_expression, estimated_duration_ms, thread_id, origin_task_id, parent_task_id, root_task_id, depth, created_by,
       order_at, concurrency, checkpoint_interval, evaluates, offline, created_at, updated_at, state, trace_no, step_seq, user_step_count,
       pending_count, ready_count, dispatched_count, planning_count, evaluating_count, input_tokens, output_tokens, cost_usd)
     select n, t, j->>'kind', j->>'goal', j->'input', j->'settings', nullif(j->'result', 'null'),
-      (j->>'estimatedDurationMs')::bigint, j->>'threadId', (j->>'originTaskId')::uuid, (j->>'createdBy')::uuid,
+      (j->>'estimatedDurationMs')::bigint, j->>'threadId', (j->>'originTaskId')::uuid,
+      (j->>'parentTaskId')::uuid, (j->>'rootTaskId')::uuid, coalesce((j->>'depth')::int, 0), (j->>'createdBy')::uuid,
       order_at, concurrency, coalesce((j->'settings'->>'checkpointInterval')::int, 5),
       j->>'kind' = 'goal' and coalesce((j->'settings'->>'evaluate')::boolean, true), offline, v_now, v_now,
       state, 1 + trace_count + (total + 199) / 200 + (state <> 'pending')::int, total, of_plan,
@@ -93,7 +94,7 @@ begin
     select n, t, row_number() over (partition by ord order by part, k), type, data, v_now
     from (
       select ord, n, t, 1 as part, 0::bigint as k, 'task-created' as type, jsonb_strip_nulls(jsonb_build_object(
-        'kind', j->>'kind', 'goal', left(j->>'goal', 500), 'originTaskId', j->>'originTaskId')) as data
+        'kind', j->>'kind', 'goal', left(j->>'goal', 500), 'originTaskId', j->>'originTaskId', 'parentTaskId', j->>'parentTaskId')) as data
       from told
       union all
       select ord, n, t, 2, k, d->>'type', d->'data' from told cross join lateral jsonb_array_elements(j->'traces') with ordinality as e(d, k)

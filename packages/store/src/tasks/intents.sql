@@ -2,8 +2,8 @@
 
 -- Every open or resting step ends in the same transaction, so a last attempt in flight can never turn
 -- the task to completed: its settle answers lease-lost.
--- Lock order: the task row, its questions, then its step rows. Index: primary keys, question_by_step. Rows: the task, its
--- open and resting steps, its open questions.
+-- Lock order: the task row, its questions, its child rows, then its step rows. Index: primary keys, question_by_step,
+-- child_by_step. Rows: the task, its open and resting steps, its open questions, its children.
 create function baton_v1.cancel_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
@@ -19,6 +19,7 @@ begin
   update baton.task_execution set intent = 'cancel' where tenant_id = p_tenant and task_id = p_task;
   update baton.question set state = 'withdrawn', closed_at = v_now, closed_by = p_by
   where tenant_id = p_tenant and task_id = p_task and state = 'open';
+  perform baton_v1.want_of_children(p_tenant, p_task, 'cancel');
   with before as (
     select step_id, baton_v1.bucket(kind, state, dispatched_at is not null, backing_off, baton_v1.resting_policy(on_exhausted, held)) as b,
            baton_v1.bucket(kind, 'cancelled', false, false, on_exhausted) as o
@@ -38,7 +39,8 @@ begin
 end $$;
 
 -- What was dispatched is recalled; running attempts hear of it and are released.
--- Lock order: the task row, then its step rows. Index: primary keys. Rows: the task, its dispatched steps.
+-- Lock order: the task row, its child rows, then its step rows. Index: primary keys, child_by_step. Rows: the task, its
+-- children, its dispatched steps.
 create function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
@@ -54,6 +56,7 @@ begin
     return jsonb_build_object('answer', 'illegal', 'state', v_task.state);
   end if;
   update baton.task_execution set intent = 'pause' where tenant_id = p_tenant and task_id = p_task;
+  perform baton_v1.want_of_children(p_tenant, p_task, 'pause');
   with recalled as (
     update baton.task_execution_step set dispatched_at = null
     where tenant_id = p_tenant and task_id = p_task and state = 'ready' and dispatched_at is not null
@@ -68,7 +71,8 @@ begin
   return jsonb_build_object('answer', 'changed', 'state', 'paused');
 end $$;
 
--- Lock order: the task row, then its parked step rows. Index: primary keys. Rows: the task, its parked steps.
+-- Lock order: the task row, its child rows, then its parked step rows. Index: primary keys, child_by_step. Rows: the task,
+-- its children, its parked steps.
 create function baton_v1.resume_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 returns jsonb language plpgsql
 as $$
@@ -82,6 +86,7 @@ begin
     return jsonb_build_object('answer', case when v_task.state in ('failed', 'completed', 'cancelled') then 'illegal' else 'unchanged' end, 'state', v_task.state);
   end if;
   update baton.task_execution set intent = 'none' where tenant_id = p_tenant and task_id = p_task;
+  perform baton_v1.want_of_children(p_tenant, p_task, 'resume');
   perform baton_v1.apply('{}',
     array[row(p_tenant, p_task, null, null, 'task-resumed', jsonb_strip_nulls(jsonb_build_object('by', p_by, 'reason', p_reason)))::baton_v1.draft], v_now);
   return (select jsonb_build_object('answer', 'changed', 'state', state) from baton.task_execution where tenant_id = p_tenant and task_id = p_task);

@@ -14,6 +14,7 @@ const columns = sql`t.tenant_id as "tenantId", t.task_id as "taskId", t.kind, t.
   t.trace_no::float8 as "traceNo", t.input_tokens::float8 as "inputTokens", t.output_tokens::float8 as "outputTokens", t.cost_usd::float8 as "costUsd", t.offline,
   t.result_expression as "resultExpression", t.estimated_duration_ms::float8 as "estimatedDurationMs", t.last_error as "lastError",
   t.thread_id as "threadId", t.origin_task_id as "originTaskId",
+  t.parent_task_id as "parentTaskId", t.root_task_id as "rootTaskId",
   (extract(epoch from t.created_at) * 1000)::float8 as "createdAt", (extract(epoch from t.updated_at) * 1000)::float8 as "updatedAt",
   (extract(epoch from t.started_at) * 1000)::float8 as "startedAt", (extract(epoch from t.finished_at) * 1000)::float8 as "finishedAt"`;
 

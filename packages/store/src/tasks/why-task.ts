@@ -1,7 +1,7 @@
 /**
  * Why a task does not move: one entry per waiting thing with since when and what moves it; what a person must move
  * comes first.
- * One query. Index: step primary key, session_live, question_by_step. Rows read: the task's open and resting steps, 200 at most.
+ * One query. Index: step primary key, session_live, question_by_step, child_by_step. Rows read: the task's open and resting steps, 200 at most.
  */
 import type { TaskRef } from "@baton/core";
 import type { Wait } from "../client-store.ts";
@@ -28,6 +28,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           when s.state = 'failed' then case when baton_v1.resting_policy(s.on_exhausted, s.held) = 'hold' then 'person' else 'dead-letter' end
           when q.kind = 'approval' then 'approval'
           when q.kind = 'question' then 'person'
+          when s.state = 'waiting' and c.agents is not null then 'child'
           when s.state = 'waiting' then 'items'
           when s.state = 'pending' then case when s.parent_step_id is not null then 'concurrency' else 'dependency' end
           when s.available_at > baton.clock() then 'backoff'
@@ -38,7 +39,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           else 'slot'
         end as on,
         s.step_id, s.key,
-        (extract(epoch from case when s.state = 'running' then s.started_at when s.state = 'failed' then s.finished_at when q.question_id is not null then q.created_at
+        (extract(epoch from case when s.state = 'running' then s.started_at when s.state = 'failed' then s.finished_at when q.question_id is not null then q.created_at when c.since is not null then c.since
                                 when s.state = 'ready' then coalesce(s.dispatched_at, s.available_at) else s.created_at end) * 1000)::float8,
         case
           when s.state = 'running' then format('Attempt %s runs on %s.', s.attempt_no, coalesce((select worker from baton.worker_session w where w.session_id = s.session_id), 'a worker'))
@@ -51,6 +52,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           when q.kind = 'approval' then format('A call waits for %s approval%s, %s given: %s(%s)', q.quorum, case when q.quorum > 1 then 's' end,
             jsonb_array_length(q.votes), q.subject->>'tool',
             case when length(q.subject->>'arguments') > 1000 then left(q.subject->>'arguments', 1000) || '…' else q.subject->>'arguments' end)
+          when s.state = 'waiting' and c.agents is not null then format('It waits for what it has called: %s.', c.agents)
           when s.state = 'waiting' then format('%s of %s items are not settled.', s.item_open, s.item_count)
           when s.state = 'pending' and s.parent_step_id is not null then 'The map runs as many items at once as its concurrency allows.'
           when s.state = 'pending' then format('%s of its dependencies are not settled.', s.deps_open)
@@ -67,6 +69,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           when t.state = 'failed' then 'a retry or a resolution of the dead letters of its task'
           when q.kind = 'question' then 'POST /api/v1/questions/' || q.question_id || '/answer'
           when q.kind = 'approval' then 'POST /api/v1/questions/' || q.question_id || '/approve or /reject'
+          when s.state = 'waiting' and c.agents is not null then c.paths
           when s.state = 'waiting' then 'its items'
           when s.state = 'pending' and s.parent_step_id is not null then 'the next item that settles'
           when s.state = 'pending' then (select string_agg(f.key, ', ' order by f.position) from baton.task_execution_step_edge e
@@ -89,6 +92,14 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
         select * from baton.question f
         where s.state = 'waiting' and f.tenant_id = s.tenant_id and f.task_id = s.task_id and f.step_id = s.step_id and f.state = 'open'
         order by f.call_no limit 1) q on true
+      left join lateral (
+        select string_agg(format('agent %s (task %s)', o.agent, o.child_task_id), ', ' order by o.call_no) as agents,
+               string_agg('GET /api/v1/tasks/' || o.child_task_id || '/why', ', ' order by o.call_no) as paths,
+               min(o.created_at) as since
+        from (
+          select f.agent, f.child_task_id, f.call_no, f.created_at from baton.child_task f
+          where s.state = 'waiting' and f.tenant_id = s.tenant_id and f.parent_task_id = s.task_id and f.step_id = s.step_id and f.told_at is null
+          order by f.call_no limit 10) o) c on true
       where s.tenant_id = ${ref.tenantId} and s.task_id = ${ref.taskId} and s.state in ('pending', 'ready', 'running', 'waiting', 'failed')
     ) waits order by urgency, place limit 200`,
   );

@@ -12,9 +12,13 @@ export async function prune(db: Database, ages: Ages): Promise<{ readonly tasks:
   const tasks = await rowsOf<{ taskId: string }>(
     db,
     sql`with old as materialized (
-          select tenant_id, task_id from baton.task_execution
-          where finished_at < ${before(ages.finishedTasksMs)} and state in ('completed', 'cancelled')
-          order by finished_at limit 200 for update skip locked),
+          select t.tenant_id, t.task_id from baton.task_execution t
+          where t.finished_at < ${before(ages.finishedTasksMs)} and t.state in ('completed', 'cancelled')
+            -- A task under way may still read what its children made.
+            and (t.root_task_id is null or not exists (
+              select from baton.task_execution r
+              where r.tenant_id = t.tenant_id and r.task_id = t.root_task_id and r.state not in ('completed', 'cancelled')))
+          order by t.finished_at limit 200 for update of t skip locked),
         traces as (
           delete from baton.task_execution_trace r using old where r.tenant_id = old.tenant_id and r.task_id = old.task_id),
         edges as (

@@ -6,11 +6,12 @@
  *
  * 1. A model call has the number after the last call before it; the calls that a turn asks for follow it in their
  *    places, those that are denied without a number. So every worker numbers alike.
- * 2. What people said to a question or to a call that waited for them counts, and stands with the questions.
+ * 2. What people said to a question or to a call that waited for them counts, and stands with the questions; what other
+ *    agents answered stands with the tasks that they did it in.
  * 3. A success counts. A refusal counts once the next turn has begun: the model was told of it. Everything else is made
  *    again, or asked after, by the ledger's rules.
  */
-import type { AgentDefinition, AgentTurn, CallResult } from "@baton/core/agent";
+import { type AgentDefinition, type AgentTurn, type CallResult, subAgentTool } from "@baton/core/agent";
 import type { JournaledCall, ModelReply, ModelToolCall } from "@baton/core/ports";
 import { askUser, type AskedQuestion } from "@baton/core/questions";
 import { boundedText } from "@baton/core/retry";
@@ -62,9 +63,9 @@ export function refusalResult({ code, message }: { readonly code: string; readon
 }
 
 /** Why a tool that the definition does not name is not called. */
-export const denialOf = (tool: string, { name, tools }: AgentDefinition) => ({
+export const denialOf = (tool: string, { name, tools, agents }: AgentDefinition) => ({
   code: "unknown-tool",
-  message: `${name} has no tool ${JSON.stringify(boundedText(tool, 120))}. It has: ${tools.length === 0 ? "none" : tools.join(", ")}.`,
+  message: `${name} has no tool ${JSON.stringify(boundedText(tool, 120))}. It has: ${[...tools, ...agents.map(subAgentTool)].join(", ") || "none"}.`,
 });
 
 /** What is no call's result: the answer to a question, or a rejection. */
@@ -93,10 +94,12 @@ export function turnOf(
 
 interface Past {
   readonly found: readonly JournaledCall[];
+  /** What agents that it called have answered, by the number of the call. */
+  readonly answered: ReadonlyMap<number, CallResult>;
   readonly asked: ReadonlyMap<number, AskedQuestion>;
 }
 
-export function journalOf({ found, asked }: Past, tools: Tools, definition: AgentDefinition): Journal {
+export function journalOf({ found, asked, answered }: Past, tools: Tools, definition: AgentDefinition): Journal {
   const byNo = new Map(found.map((call) => [call.callNo, call]));
   const turns: Turn[] = [];
   let at = 1;
@@ -114,7 +117,8 @@ export function journalOf({ found, asked }: Past, tools: Tools, definition: Agen
       if (call?.state === "succeeded") turn.results[place] = successOf(JSON.parse(call.resultJson ?? "null"));
       if (call?.state === "refused" && wasTold)
         turn.results[place] = refusalResult(JSON.parse(call.resultJson ?? "{}"));
-      turn.results[place] ??= toldByPerson(turn.toolCalls[place] as ModelToolCall, asked.get(callNo));
+      turn.results[place] ??=
+        answered.get(callNo) ?? toldByPerson(turn.toolCalls[place] as ModelToolCall, asked.get(callNo));
     }
     turns.push(turn);
     at = nextCallNo;

@@ -9,13 +9,22 @@
  * 2. A tool that the definition does not name is never called: the model is told so, and the trace says it.
  * 3. A call that waits for a person's word, and a question of the agent's own, let the step wait without a worker once
  *    the other calls of the turn are made; what was said stands in the journal of questions.
- * 4. What a tool certainly did not do is told to the model. A failure of another kind is the step's: its retry policy
+ * 4. Agents that it calls work in tasks of their own, which the step waits for in the same way.
+ * 5. What a tool certainly did not do is told to the model. A failure of another kind is the step's: its retry policy
  *    decides, and the next attempt goes on in the same turn.
  */
 import { BatonError, RetryAfter } from "@baton/core";
 import { agentDefinition, nextMove } from "@baton/core/agent";
 import type { AgentStop, CallResult } from "@baton/core/agent";
-import type { ModelToolCall, PerformContext, Performed, Performer, ToolSummary } from "@baton/core/ports";
+import type {
+  ModelToolCall,
+  NewChild,
+  PerformContext,
+  Performed,
+  Performer,
+  StepOutput,
+  ToolSummary,
+} from "@baton/core/ports";
 import { askUser, type NewQuestion } from "@baton/core/questions";
 import { gatherMaterial } from "../../context/material.ts";
 import { stepBack } from "../../context/summary-step.ts";
@@ -30,7 +39,9 @@ import { roomOf } from "./history.ts";
 import { agentPrompt, nothingOmitted } from "./prompt.ts";
 import { journalOf, refusalResult, successOf, type Turn } from "./journal.ts";
 import { type AgentPerformerParts, modelOf, type Run } from "./run.ts";
+import { childFor, childTold, subAgentsOf } from "./sub-agents.ts";
 import { think } from "./turn.ts";
+import { z } from "zod";
 
 export function createAgentPerformer(parts: AgentPerformerParts): Performer {
   return async (context) => {
@@ -53,8 +64,8 @@ export function createAgentPerformer(parts: AgentPerformerParts): Performer {
           judge(await think(run), true);
           break;
         case "call": {
-          const questions = await callAll(run, move.places);
-          if (questions.length > 0) return { performed: "asked", questions };
+          const { questions, children } = await callAll(run, move.places);
+          if (questions.length + children.length > 0) return { performed: "asked", questions, children };
         }
       }
     }
@@ -64,12 +75,15 @@ export function createAgentPerformer(parts: AgentPerformerParts): Performer {
 async function openRun(given: AgentPerformerParts, context: PerformContext): Promise<Run> {
   const { step, config } = context;
   const definition = agentDefinition.parse(config["agent"]);
+  const defined = z.array(agentDefinition).default([]).parse(config["agents"]);
+  const subAgents = subAgentsOf(definition, defined);
   const parts = { ...given, tools: withMemory(given.tools, given.store, definition.name, given.newId) };
   // A worker that lacks a tool has to say so before anything was spent.
-  const tools = new Map(
-    definition.tools.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)]),
-  );
-  const [found, asked] = step.attemptNo === 1 ? [[], []] : await readPast(parts, context);
+  const tools = new Map([
+    ...definition.tools.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)] as const),
+    ...[...subAgents].map(([name, { tool }]) => [name, tool] as const),
+  ]);
+  const past = step.attemptNo === 1 ? nothingPast : await readPast(parts, context, subAgents.size > 0);
   const approvals = [...(step.task.settings.approvals ?? []), ...definition.approvals];
   const brief = {
     instructions: definition.instructions,
@@ -78,8 +92,8 @@ async function openRun(given: AgentPerformerParts, context: PerformContext): Pro
     material: await gatherMaterial(context),
     outputSchema: definition.output_schema,
   };
-  const past = { found, asked: new Map(asked.map((question) => [question.callNo, question])) };
-  return { parts, context, definition, brief, tools, approvals, ...past, ...journalOf(past, tools, definition) };
+  const told = { parts, context, definition, brief, tools, subAgents, defined, approvals };
+  return { ...told, ...past, ...journalOf(past, tools, definition) };
 }
 
 /** Material that does not fit the first prompt is summarised before the agent begins. */
@@ -98,8 +112,31 @@ function promptOf({ step, config }: PerformContext): string {
   throw new BatonError("invalid-expression", `The prompt of step "${step.key}" must yield a text that is not empty.`);
 }
 
-async function readPast({ store, log }: AgentPerformerParts, { step, signal }: PerformContext) {
-  const read = () => Promise.all([store.journal(step.ref), store.questions(step.ref)]);
+type Past = Parameters<typeof journalOf>[0];
+const nothingPast: Past = { found: [], asked: new Map(), answered: new Map() };
+
+async function readPast(
+  { store, log }: AgentPerformerParts,
+  { step, signal }: PerformContext,
+  hasSubAgents: boolean,
+): Promise<Past> {
+  const read = async () => {
+    const children = hasSubAgents ? store.children(step.ref) : [];
+    const [found, questions, started] = await Promise.all([
+      store.journal(step.ref),
+      store.questions(step.ref),
+      children,
+    ]);
+    const answered = new Map<number, CallResult>();
+    for (const child of started) {
+      const ref = { tenantId: step.ref.tenantId, taskId: child.childTaskId };
+      const outputOf = async ({ output, blobId }: StepOutput) =>
+        blobId === undefined ? output : await store.readOutput(ref, blobId);
+      const told = await childTold(child, outputOf);
+      if (told !== undefined) answered.set(child.callNo, told);
+    }
+    return { found, asked: new Map(questions.map((question) => [question.callNo, question])), answered };
+  };
   const past = await untilAnswered(read, signal, log, "journal");
   if (past === undefined) throw signal.reason;
   return past;
@@ -107,24 +144,29 @@ async function readPast({ store, log }: AgentPerformerParts, { step, signal }: P
 
 /**
  * All that are left of one turn, at once; the first failure that is the step's ends the attempt when all have ended.
- * Resolves to what people have to say before the turn can go on.
+ * Resolves to what people have to say and other agents to answer before the turn can go on.
  */
-async function callAll(run: Run, places: readonly number[]): Promise<readonly NewQuestion[]> {
+async function callAll(
+  run: Run,
+  places: readonly number[],
+): Promise<{ readonly questions: readonly NewQuestion[]; readonly children: readonly NewChild[] }> {
   const turn = run.turns.at(-1) as Turn;
   const questions: NewQuestion[] = [];
+  const children: NewChild[] = [];
   const ended = await Promise.allSettled(
     places.map(async (place) => {
       const said = await callOne(run, turn.toolCalls[place] as ModelToolCall, turn.callNos[place] as number);
       if ("questionId" in said) questions.push(said);
+      else if ("childTaskId" in said) children.push(said);
       else turn.results[place] = said;
     }),
   );
   const failed = ended.find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-  return questions;
+  return { questions, children };
 }
 
-async function callOne(run: Run, call: ModelToolCall, callNo: number): Promise<CallResult | NewQuestion> {
+async function callOne(run: Run, call: ModelToolCall, callNo: number): Promise<CallResult | NewQuestion | NewChild> {
   const { parts, context, tools, approvals, asked } = run;
   const { step } = context;
   const tool = tools.get(call.tool) as ToolSummary;
@@ -151,12 +193,10 @@ function askPerson(
   return told ?? questionOf(input, callNo, definition.limits.answer_ms, parts.newId);
 }
 
-async function makeCall(
-  { parts, context }: Run,
-  tool: ToolSummary,
-  args: unknown,
-  callNo: number,
-): Promise<CallResult> {
+async function makeCall(run: Run, tool: ToolSummary, args: unknown, callNo: number): Promise<CallResult | NewChild> {
+  const { parts, context, subAgents } = run;
+  const subAgent = subAgents.get(tool.name);
+  if (subAgent !== undefined) return childFor(run, subAgent, args, callNo);
   try {
     return successOf(await callTool(parts, context, { tool, args, callNo, isLast: false }));
   } catch (error) {

@@ -39,11 +39,16 @@ export function agentPrompt(
     outputSchema === undefined
       ? ""
       : `\n\nYour answer must be one JSON value that matches this JSON Schema, and nothing else:\n${JSON.stringify(outputSchema)}`;
+  // Of an agent that another one called, both are the same.
+  const wanted =
+    goal === prompt
+      ? prompt
+      : `Goal of the whole task:\n${goal}${renderMaterial(material)}\n\nYour part of it:\n${prompt}`;
   return [
     { role: "system", content: `${instructions}\n\n${rules}` },
     {
       role: "user",
-      content: `Goal of the whole task:\n${goal}${renderMaterial(material)}\n\nYour part of it:\n${prompt}${form}${recalled(turns.slice(0, dropped))}`,
+      content: `${wanted}${form}${recalled(turns.slice(0, dropped))}`,
     },
     ...turns.slice(dropped).flatMap((turn, at) => messagesOf(turn, at + dropped < results)),
   ];

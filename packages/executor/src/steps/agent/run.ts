@@ -10,9 +10,17 @@ import type { Turn } from "./journal.ts";
 import type { AgentBrief, Omission } from "./prompt.ts";
 
 export interface AgentPerformerParts extends CallParts {
-  readonly store: CallParts["store"] & NoteStore & Pick<EngineStore, "journal" | "questions">;
+  readonly store: CallParts["store"] &
+    NoteStore &
+    Pick<EngineStore, "journal" | "questions" | "children" | "readOutput">;
   readonly models: ModelPort;
   readonly newId: () => string;
+}
+
+/** An agent that the run's may call. */
+export interface SubAgent {
+  readonly definition: AgentDefinition;
+  readonly tool: ToolSummary;
 }
 
 export interface Run {
@@ -21,6 +29,10 @@ export interface Run {
   readonly definition: AgentDefinition;
   readonly brief: AgentBrief;
   readonly tools: ReadonlyMap<string, ToolSummary>;
+  /** Among them, the agents that it may call. */
+  readonly subAgents: ReadonlyMap<string, SubAgent>;
+  /** All agents that may be reached from it. */
+  readonly defined: readonly AgentDefinition[];
   /** Of the task, then its own. */
   readonly approvals: readonly ApprovalRule[];
   /** What it has asked people, the newest of each call, by its number. */
