@@ -179,8 +179,9 @@ test("a whole tree is cancelled with its root", async () => {
 });
 
 test("a tree rests while its root is paused, and goes on with it", async () => {
+  let isPaused = false;
   const opened = await open(({ who, turn }) => {
-    if (who.includes("writer")) return { text: "A paragraph.", delayMs: 300 };
+    if (who.includes("writer")) return { text: "A paragraph.", delayMs: isPaused ? 0 : 60_000 };
     return turn === 0 ? { toolCalls: [call("writer", "Write.")] } : { text: "Done." };
   });
   const ref = await opened.create(planOf(agent("lead", { agents: ["writer"] }), [agent("writer")]) as never);
@@ -188,6 +189,7 @@ test("a tree rests while its root is paused, and goes on with it", async () => {
   const running = opened.run(ref);
   await expect.poll(hasChild, { timeout: 20_000 }).toBe(true);
   await opened.store.pauseTask(ref);
+  isPaused = true;
   await opened.store.idle();
   await running;
   expect((await childrenOf(opened, ref)).map(({ state }) => state)).toEqual(["paused"]);

@@ -162,3 +162,43 @@ describe("an agent whose history passes its context", () => {
     expect(textOf(asks(models).at(-1) as ModelServerRequest)).toContain("closed on Friday");
   });
 });
+
+describe("a result that is too long to be told whole", () => {
+  const readOn = (call: number, from: number) => ({ name: "results_read", input: { call, from } });
+  const long = { name: "write", input: { word: "word", count: 40_000 } };
+
+  test("is told by its beginning, and read on from the ledger, also after a crash; nothing is called again", async () => {
+    let isBroken = false;
+    let calls = 0;
+    const failPoint = (name: FailPoint): void => {
+      if (name !== "before-move" || isBroken || ++calls < 4) return;
+      isBroken = true;
+      throw new Error("broken off");
+    };
+    const replies: readonly ScriptedReply[] = [
+      { toolCalls: [long] },
+      { toolCalls: [readOn(2, 100_000), readOn(7, 0), readOn(2, 10_000_000)] },
+      { toolCalls: [readOn(2, 20_000)] },
+    ];
+    const handler: NonNullable<ModelServerScript["handler"]> = ({ body }) => {
+      const turn = (body["messages"] as { role: string }[]).filter(({ role }) => role === "assistant").length;
+      return replies[turn] ?? { text: "Read." };
+    };
+    const { runPlan, traces, steps, server: models } = await open({ handler }, failPoint);
+    const { ref, task } = await runPlan(planOf());
+    expect(task.state).toBe("completed");
+    expect((await steps(ref)).get("read")?.attemptNo).toBe(2);
+    const told = asks(models).map(textOf);
+    expect(told[1]).toContain("word0 word1 ");
+    expect(told[1]).toMatch(/the first 20000 of \d{6} characters; results\.read has the rest, call 2/);
+    expect(told[1]?.length).toBeLessThan(30_000);
+    expect(told[2]).toMatch(/from: 100000/);
+    expect(told[2]).toContain("there is no result with the number 7");
+    expect(told.at(-1)).toContain("from: 20000");
+    const offered = asks(models).map(({ body }) => (body["tools"] as { name: string }[]).map(({ name }) => name));
+    expect(offered[0]).toEqual(["write"]);
+    expect(offered[1]).toEqual(["write", "results_read"]);
+    const called = (await traces(ref, "tool-called")).map(({ data }) => data["tool"]);
+    expect(called.filter((tool) => tool === "write")).toHaveLength(1);
+  });
+});

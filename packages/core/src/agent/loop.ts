@@ -15,6 +15,8 @@ import type { AgentLimits } from "./definition.ts";
 /** What the model is told of one of its calls. */
 export interface CallResult {
   readonly content: string;
+  /** Of the whole, where `content` is only its beginning. */
+  readonly chars?: number;
   readonly isError: boolean;
 }
 
@@ -24,6 +26,8 @@ export interface AgentTurn {
   readonly toolCalls: readonly ModelToolCall[];
   /** By the place of its call; undefined while it is not known. */
   readonly results: readonly (CallResult | undefined)[];
+  /** The numbers of its calls in the ledger, by their places. */
+  readonly callNos?: readonly (number | undefined)[];
   /** Input and output tokens. */
   readonly tokens: number;
   /** Null when the model has no price. */

@@ -15,12 +15,13 @@ export const subAgentInput = z.strictObject({
   prompt: z.string().trim().min(1).max(100_000),
 });
 
+/** The tool by which an agent reads on in a result that it was told only in part. */
+export const resultsRead = "results.read";
+
 const prefix = "agent.";
 
 /** The tool by which an agent calls another. */
 export const subAgentTool = (name: string): string => `${prefix}${name}`;
-
-export const isSubAgentTool = (tool: string): boolean => tool.startsWith(prefix);
 
 /** What a step's agent may reach, without it, and the names that nobody defines. */
 export function reachableAgents(

@@ -11,6 +11,7 @@
  * 3. How much is left out stands in the turn's record: another worker asks with the same prompt.
  */
 import { BatonError } from "@baton/core";
+import { resultsRead } from "@baton/core/agent";
 import { type Budget, createBudget } from "@baton/core/context";
 import type { ModelRef } from "@baton/core/plan";
 import type { ModelMessage, ModelTool } from "@baton/core/ports";
@@ -36,10 +37,23 @@ export interface Room {
   readonly usable: number;
 }
 
-export const modelTools = ({ tools }: Pick<Run, "tools">): readonly ModelTool[] =>
-  [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+/** It is told of the reading of results once there is something to read. */
+export function modelTools({
+  tools,
+  turns,
+  omission,
+}: Pick<Run, "tools" | "turns" | "omission">): readonly ModelTool[] {
+  const hasMore =
+    omission.results > 0 || turns.some(({ results }) => results.some((each) => each?.chars !== undefined));
+  return [...tools.values()].flatMap(({ name, description, inputSchema }) =>
+    name === resultsRead && !hasMore ? [] : [{ name, description, inputSchema }],
+  );
+}
 
-export async function roomOf(run: Pick<Run, "parts" | "context" | "tools">, model: ModelRef): Promise<Room> {
+export async function roomOf(
+  run: Pick<Run, "parts" | "context" | "tools" | "turns" | "omission">,
+  model: ModelRef,
+): Promise<Room> {
   const { signal, step } = run.context;
   const budget = createBudget(run.parts.models, model, step.task.settings.contextWindowLimit, signal);
   const beside = run.tools.size === 0 ? 0 : await budget.estimate(JSON.stringify(modelTools(run)));

@@ -51,11 +51,14 @@ type Tools = Pick<ReadonlyMap<string, unknown>, "has">;
 /** A result longer than this enters the history as its beginning. */
 const longestResult = 20_000;
 
-export function successOf(output: unknown): CallResult {
+/** Whole results that are longer than what the history has of them, by the number of the call. */
+export type LongResults = Map<number, string>;
+
+export function successOf(output: unknown, callNo: number, long: LongResults): CallResult {
   const text = readable(output);
   if (text.length <= longestResult) return { content: text, isError: false };
-  const cut = `${text.slice(0, longestResult).toWellFormed()}\n(the beginning of ${text.length} characters)`;
-  return { content: cut, isError: false };
+  long.set(callNo, text);
+  return { content: text.slice(0, longestResult).toWellFormed(), chars: text.length, isError: false };
 }
 
 export function refusalResult({ code, message }: { readonly code: string; readonly message: string }): CallResult {
@@ -96,10 +99,11 @@ interface Past {
   readonly found: readonly JournaledCall[];
   /** What agents that it called have answered, by the number of the call. */
   readonly answered: ReadonlyMap<number, CallResult>;
+  readonly long: LongResults;
   readonly asked: ReadonlyMap<number, AskedQuestion>;
 }
 
-export function journalOf({ found, asked, answered }: Past, tools: Tools, definition: AgentDefinition): Journal {
+export function journalOf({ found, asked, answered, long }: Past, tools: Tools, definition: AgentDefinition): Journal {
   const byNo = new Map(found.map((call) => [call.callNo, call]));
   const turns: Turn[] = [];
   let at = 1;
@@ -114,7 +118,8 @@ export function journalOf({ found, asked, answered }: Past, tools: Tools, defini
     for (const [place, callNo] of turn.callNos.entries()) {
       if (callNo === undefined) continue;
       const call = byNo.get(callNo);
-      if (call?.state === "succeeded") turn.results[place] = successOf(JSON.parse(call.resultJson ?? "null"));
+      if (call?.state === "succeeded")
+        turn.results[place] = successOf(JSON.parse(call.resultJson ?? "null"), callNo, long);
       if (call?.state === "refused" && wasTold)
         turn.results[place] = refusalResult(JSON.parse(call.resultJson ?? "{}"));
       turn.results[place] ??=

@@ -14,34 +14,23 @@
  *    decides, and the next attempt goes on in the same turn.
  */
 import { BatonError, RetryAfter } from "@baton/core";
-import { agentDefinition, nextMove } from "@baton/core/agent";
+import { nextMove } from "@baton/core/agent";
 import type { AgentStop, CallResult } from "@baton/core/agent";
-import type {
-  ModelToolCall,
-  NewChild,
-  PerformContext,
-  Performed,
-  Performer,
-  StepOutput,
-  ToolSummary,
-} from "@baton/core/ports";
-import { askUser, type NewQuestion } from "@baton/core/questions";
-import { gatherMaterial } from "../../context/material.ts";
+import type { ModelToolCall, NewChild, Performed, Performer, ToolSummary } from "@baton/core/ports";
+import type { NewQuestion } from "@baton/core/questions";
 import { stepBack } from "../../context/summary-step.ts";
 import { callTool } from "../../effects/call.ts";
 import { refusalOf } from "../../effects/refusal.ts";
-import { withMemory } from "../../memory/tools.ts";
-import { untilAnswered } from "../../pipeline/patience.ts";
 import { judgeCall, ruleFor } from "../../questions/approval.ts";
 import { answerTold, askUserTool, questionOf } from "../../questions/ask-user.ts";
 import { answerOf, createJudge } from "./answer.ts";
 import { roomOf } from "./history.ts";
 import { agentPrompt, nothingOmitted } from "./prompt.ts";
-import { journalOf, refusalResult, successOf, type Turn } from "./journal.ts";
+import { refusalResult, successOf, type Turn } from "./journal.ts";
+import { openRun } from "./open.ts";
 import { type AgentPerformerParts, modelOf, type Run } from "./run.ts";
-import { childFor, childTold, subAgentsOf } from "./sub-agents.ts";
+import { childFor } from "./sub-agents.ts";
 import { think } from "./turn.ts";
-import { z } from "zod";
 
 export function createAgentPerformer(parts: AgentPerformerParts): Performer {
   return async (context) => {
@@ -72,30 +61,6 @@ export function createAgentPerformer(parts: AgentPerformerParts): Performer {
   };
 }
 
-async function openRun(given: AgentPerformerParts, context: PerformContext): Promise<Run> {
-  const { step, config } = context;
-  const definition = agentDefinition.parse(config["agent"]);
-  const defined = z.array(agentDefinition).default([]).parse(config["agents"]);
-  const subAgents = subAgentsOf(definition, defined);
-  const parts = { ...given, tools: withMemory(given.tools, given.store, definition.name, given.newId) };
-  // A worker that lacks a tool has to say so before anything was spent.
-  const tools = new Map([
-    ...definition.tools.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)] as const),
-    ...[...subAgents].map(([name, { tool }]) => [name, tool] as const),
-  ]);
-  const past = step.attemptNo === 1 ? nothingPast : await readPast(parts, context, subAgents.size > 0);
-  const approvals = [...(step.task.settings.approvals ?? []), ...definition.approvals];
-  const brief = {
-    instructions: definition.instructions,
-    goal: step.task.goal,
-    prompt: promptOf(context),
-    material: await gatherMaterial(context),
-    outputSchema: definition.output_schema,
-  };
-  const told = { parts, context, definition, brief, tools, subAgents, defined, approvals };
-  return { ...told, ...past, ...journalOf(past, tools, definition) };
-}
-
 /** Material that does not fit the first prompt is summarised before the agent begins. */
 async function withoutRoom(run: Run): Promise<Performed | undefined> {
   const { brief, context, parts } = run;
@@ -104,42 +69,6 @@ async function withoutRoom(run: Run): Promise<Performed | undefined> {
   if ((await budget.count(agentPrompt(brief, [], nothingOmitted))) <= usable) return undefined;
   const bare = agentPrompt({ ...brief, material: [] }, [], nothingOmitted);
   return await stepBack({ context, budget, usable, bare, newId: parts.newId });
-}
-
-function promptOf({ step, config }: PerformContext): string {
-  const prompt = config["prompt"];
-  if (typeof prompt === "string" && prompt !== "") return prompt;
-  throw new BatonError("invalid-expression", `The prompt of step "${step.key}" must yield a text that is not empty.`);
-}
-
-type Past = Parameters<typeof journalOf>[0];
-const nothingPast: Past = { found: [], asked: new Map(), answered: new Map() };
-
-async function readPast(
-  { store, log }: AgentPerformerParts,
-  { step, signal }: PerformContext,
-  hasSubAgents: boolean,
-): Promise<Past> {
-  const read = async () => {
-    const children = hasSubAgents ? store.children(step.ref) : [];
-    const [found, questions, started] = await Promise.all([
-      store.journal(step.ref),
-      store.questions(step.ref),
-      children,
-    ]);
-    const answered = new Map<number, CallResult>();
-    for (const child of started) {
-      const ref = { tenantId: step.ref.tenantId, taskId: child.childTaskId };
-      const outputOf = async ({ output, blobId }: StepOutput) =>
-        blobId === undefined ? output : await store.readOutput(ref, blobId);
-      const told = await childTold(child, outputOf);
-      if (told !== undefined) answered.set(child.callNo, told);
-    }
-    return { found, asked: new Map(questions.map((question) => [question.callNo, question])), answered };
-  };
-  const past = await untilAnswered(read, signal, log, "journal");
-  if (past === undefined) throw signal.reason;
-  return past;
 }
 
 /**
@@ -198,7 +127,7 @@ async function makeCall(run: Run, tool: ToolSummary, args: unknown, callNo: numb
   const subAgent = subAgents.get(tool.name);
   if (subAgent !== undefined) return childFor(run, subAgent, args, callNo);
   try {
-    return successOf(await callTool(parts, context, { tool, args, callNo, isLast: false }));
+    return successOf(await callTool(parts, context, { tool, args, callNo, isLast: false }), callNo, run.long);
   } catch (error) {
     const refusal = error instanceof RetryAfter || context.signal.aborted ? undefined : refusalOf(error);
     if (refusal === undefined) throw error;

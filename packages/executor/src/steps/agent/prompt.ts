@@ -1,5 +1,5 @@
 /** What an agent is told: who it is, what it is to do, and its own history; nothing of its siblings. */
-import type { AgentTurn } from "@baton/core/agent";
+import { type AgentTurn, type CallResult, resultsRead } from "@baton/core/agent";
 import { renderMaterial } from "@baton/core/context";
 import type { Material, ModelMessage } from "@baton/core/ports";
 
@@ -55,20 +55,28 @@ export function agentPrompt(
 }
 
 function messagesOf(turn: AgentTurn, withoutResults: boolean): readonly ModelMessage[] {
-  const { text, toolCalls, results, feedback } = turn;
+  const { text, toolCalls, results, callNos, feedback } = turn;
   const said: ModelMessage = { role: "assistant", content: text, ...(toolCalls.length > 0 && { toolCalls }) };
   const told = toolCalls.flatMap(({ id, tool }, place): ModelMessage[] => {
     const result = results[place];
     if (result === undefined) return [];
-    const { content, isError } = result;
-    return [{ role: "tool", callId: id, tool, isError, content: withoutResults ? shortened(content) : content }];
+    const content = contentOf(result, callNos?.[place], withoutResults);
+    return [{ role: "tool", callId: id, tool, isError: result.isError, content }];
   });
   return [said, ...told, ...(feedback === undefined ? [] : [{ role: "user" as const, content: feedback }])];
 }
 
-function shortened(content: string): string {
-  if (content.length <= shownChars * 2) return content;
-  return `${content.slice(0, shownChars).toWellFormed()}…\n(the rest of ${content.length} characters is left out here: call again if you need it)`;
+/** A result, or its beginning and where the rest is. */
+function contentOf(
+  { content, chars = content.length }: CallResult,
+  callNo: number | undefined,
+  withoutIt: boolean,
+): string {
+  const isCut = withoutIt && content.length > shownChars * 2;
+  const shown = isCut ? content.slice(0, shownChars).toWellFormed() : content;
+  if (shown.length === chars) return shown;
+  const rest = callNo === undefined ? "" : `; ${resultsRead} has the rest, call ${callNo}`;
+  return `${shown}…\n(the first ${shown.length} of ${chars} characters${rest})`;
 }
 
 /** What was done in turns that are left out: the newest of it that fits. */
@@ -76,9 +84,11 @@ function recalled(turns: readonly AgentTurn[]): string {
   if (turns.length === 0) return "";
   const lines: string[] = [];
   let chars = 0;
-  for (const { toolCalls, results } of turns.toReversed()) {
+  for (const { toolCalls, results, callNos } of turns.toReversed()) {
     for (const [place, { tool, input }] of [...toolCalls.entries()].toReversed()) {
-      const line = `- ${tool}(${cut(JSON.stringify(input))})${results[place]?.isError === true ? ": refused" : ""}`;
+      const callNo = callNos?.[place];
+      const isRefused = results[place]?.isError === true;
+      const line = `- ${callNo === undefined ? "" : `call ${callNo}: `}${tool}(${cut(JSON.stringify(input))})${isRefused ? ": refused" : ""}`;
       chars += line.length + 1;
       if (chars > recalledChars) return recollection(turns.length, ["- …", ...lines]);
       lines.unshift(line);
@@ -91,4 +101,4 @@ const cut = (text: string): string =>
   text.length <= shownChars ? text : `${text.slice(0, shownChars).toWellFormed()}…`;
 
 const recollection = (count: number, lines: readonly string[]): string =>
-  `\n\nYou have worked on it for ${count} turns that are left out here. In them you called:\n${lines.join("\n")}`;
+  `\n\nYou have worked on it for ${count} turns that are left out here. In them you called (${resultsRead} has the results):\n${lines.join("\n")}`;

@@ -6,7 +6,7 @@ import type { EngineStore, JournaledCall, ModelPort, PerformContext, ToolSummary
 import type { ApprovalRule, AskedQuestion } from "@baton/core/questions";
 import type { CallParts } from "../../effects/call.ts";
 import type { NoteStore } from "../../memory/tools.ts";
-import type { Turn } from "./journal.ts";
+import type { LongResults, Turn } from "./journal.ts";
 import type { AgentBrief, Omission } from "./prompt.ts";
 
 export interface AgentPerformerParts extends CallParts {
@@ -31,6 +31,7 @@ export interface Run {
   readonly tools: ReadonlyMap<string, ToolSummary>;
   /** Among them, the agents that it may call. */
   readonly subAgents: ReadonlyMap<string, SubAgent>;
+  readonly long: LongResults;
   /** All agents that may be reached from it. */
   readonly defined: readonly AgentDefinition[];
   /** Of the task, then its own. */

@@ -9,7 +9,7 @@ import { type AgentDefinition, type CallResult, maxDepth, subAgentInput, subAgen
 import type { ChildTask, NewChild, StepOutput } from "@baton/core/ports";
 import { layOutTask } from "@baton/core/task";
 import { z } from "zod";
-import { refusalResult, successOf } from "./journal.ts";
+import { type LongResults, refusalResult, successOf } from "./journal.ts";
 import type { Run, SubAgent } from "./run.ts";
 
 const inputSchema = z.toJSONSchema(subAgentInput, { target: "draft-2020-12", io: "input" }) as Record<string, unknown>;
@@ -66,11 +66,12 @@ export function childFor(
 
 /** What the agent is told of a child that has ended; undefined while it is open. */
 export async function childTold(
-  { agent, state, output, error }: ChildTask,
+  { callNo, agent, state, output, error }: ChildTask,
+  long: LongResults,
   read: (output: StepOutput) => Promise<unknown>,
 ): Promise<CallResult | undefined> {
   if (state === "open") return undefined;
-  if (state === "completed") return successOf(output === undefined ? null : await read(output));
+  if (state === "completed") return successOf(output === undefined ? null : await read(output), callNo, long);
   if (state === "cancelled") return refusalResult({ code: "cancelled", message: `The agent ${agent} was cancelled.` });
   const { code = "internal", message = "" } = error ?? {};
   return refusalResult({ code, message: `The agent ${agent} failed: ${message}` });
