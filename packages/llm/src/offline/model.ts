@@ -2,7 +2,8 @@
  * The offline model: fixed rules that work on what a request carries.
  *
  * Purpose: a system that plans, reads and reports without any key, and tests that need no network.
- * Boundary: reads `brief` and `outputSchema`, never the rendered messages; no clock but the one handed in.
+ * Boundary: reads `brief` and `outputSchema`, and of the messages what an agent's calls came to; no clock but the one
+ * handed in.
  *
  * 1. Deterministic: the same request gives the same reply.
  * 2. Extractive: it quotes, counts and compares; it never writes a sentence about the material.
@@ -10,8 +11,7 @@
  * 4. What it cannot do is an error (`offline-cannot-plan`, `offline-cannot-answer`), never a guess.
  */
 import { setTimeout as wait } from "node:timers/promises";
-import { BatonError } from "@baton/core";
-import type { ModelBrief, ModelReply, ModelRequest } from "@baton/core/ports";
+import type { ModelReply, ModelRequest } from "@baton/core/ports";
 import type { ModelEntry } from "../catalogue/entry.ts";
 import { estimateTextTokens, estimateTokens } from "../tokens.ts";
 import { decide } from "./decide.ts";
@@ -22,6 +22,7 @@ import { answerObject } from "./objects.ts";
 import { planGoal } from "./plan.ts";
 import { answerText } from "./reason.ts";
 import { reply } from "./reply.ts";
+import { agentTurn } from "./agent.ts";
 import { condense } from "./condense.ts";
 
 export const offlineEntry: ModelEntry = {
@@ -45,7 +46,7 @@ export function createOfflineModel(options: OfflineOptions, now: () => number): 
     async generate(request) {
       const startedAt = now();
       request.signal.throwIfAborted();
-      const answer = answerTo(request.brief, request.outputSchema);
+      const answer = answerTo(request);
       const pieces =
         request.onDelta === undefined ? [] : (answer.text.match(/[\s\S]{1,80}(?=\s|$)|[\s\S]{1,80}/g) ?? []);
       await pause(options.latencyMs / (pieces.length + 1), request.signal);
@@ -55,7 +56,7 @@ export function createOfflineModel(options: OfflineOptions, now: () => number): 
       }
       return {
         ...answer,
-        finishReason: "stop",
+        finishReason: answer.toolCalls === undefined ? "stop" : "tool-calls",
         usage: {
           inputTokens: estimateTokens(request.messages),
           outputTokens: estimateTextTokens(answer.text),
@@ -71,10 +72,8 @@ export function createOfflineModel(options: OfflineOptions, now: () => number): 
   };
 }
 
-function answerTo(
-  brief: ModelBrief,
-  schema: ModelRequest["outputSchema"],
-): { readonly text: string; readonly object?: unknown } {
+function answerTo(request: ModelRequest): Answer {
+  const { brief, outputSchema: schema } = request;
   switch (brief.kind) {
     case "decide":
       return asJson(decide(brief.message));
@@ -85,10 +84,7 @@ function answerTo(
     case "reply":
       return { text: reply(brief.message) };
     case "agent":
-      throw new BatonError(
-        "offline-cannot-answer",
-        "The offline model is no language model and cannot be an agent. Set ANTHROPIC_API_KEY, or name another model.",
-      );
+      return agentTurn(request);
     case "summarize":
       return { text: condense(brief) };
     case "reason": {
@@ -99,6 +95,8 @@ function answerTo(
     }
   }
 }
+
+type Answer = Pick<ModelReply, "text" | "object" | "toolCalls">;
 
 const asJson = (object: unknown): { text: string; object: unknown } => ({ text: JSON.stringify(object), object });
 
