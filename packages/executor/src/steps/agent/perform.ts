@@ -6,7 +6,7 @@
  *
  * 1. A call that the ledger has is never made again; a model call that died with its worker is made again, and shown as
  *    lost.
- * 2. A tool that the definition does not name is never called: the model is told so, and the trace says it.
+ * 2. A tool that the definition does not name, or the task does not allow, is never called: the model is told so, and the trace says it.
  * 3. A call that waits for a person's word, and a question of the agent's own, let the step wait without a worker once
  *    the other calls of the turn are made; what was said stands in the journal of questions.
  * 4. Agents that it calls work in tasks of their own, which the step waits for in the same way.
@@ -14,7 +14,7 @@
  *    decides, and the next attempt goes on in the same turn.
  */
 import { BatonError, RetryAfter } from "@baton/core";
-import { agentDefinition, nextMove } from "@baton/core/agent";
+import { agentDefinition, memorySearch, memoryStore, nextMove } from "@baton/core/agent";
 import type { AgentStop, CallResult } from "@baton/core/agent";
 import type {
   ModelToolCall,
@@ -30,6 +30,7 @@ import { gatherMaterial } from "../../context/material.ts";
 import { stepBack } from "../../context/summary-step.ts";
 import { callTool } from "../../effects/call.ts";
 import { refusalOf } from "../../effects/refusal.ts";
+import { freshTools, isForeign } from "../../effects/tools.ts";
 import { withMemory } from "../../memory/tools.ts";
 import { untilAnswered } from "../../pipeline/patience.ts";
 import { judgeCall, ruleFor } from "../../questions/approval.ts";
@@ -42,6 +43,9 @@ import { type AgentPerformerParts, modelOf, type Run } from "./run.ts";
 import { childFor, childTold, subAgentsOf } from "./sub-agents.ts";
 import { think } from "./turn.ts";
 import { z } from "zod";
+
+/** Every agent may have them, whatever its task says of the installation's tools. */
+const ownTools: ReadonlySet<string> = new Set([askUser, memoryStore, memorySearch]);
 
 export function createAgentPerformer(parts: AgentPerformerParts): Performer {
   return async (context) => {
@@ -78,9 +82,11 @@ async function openRun(given: AgentPerformerParts, context: PerformContext): Pro
   const defined = z.array(agentDefinition).default([]).parse(config["agents"]);
   const subAgents = subAgentsOf(definition, defined);
   const parts = { ...given, tools: withMemory(given.tools, given.store, definition.name, given.newId) };
+  const names = definition.tools.filter((name) => ownTools.has(name) || !isForeign(name, step.task.settings));
+  await freshTools(given, names, context.signal);
   // A worker that lacks a tool has to say so before anything was spent.
   const tools = new Map([
-    ...definition.tools.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)] as const),
+    ...names.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)] as const),
     ...[...subAgents].map(([name, { tool }]) => [name, tool] as const),
   ]);
   const past = step.attemptNo === 1 ? nothingPast : await readPast(parts, context, subAgents.size > 0);
