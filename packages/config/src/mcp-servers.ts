@@ -85,10 +85,14 @@ const server = z.unknown().transform((given, context) => {
   return z.NEVER;
 });
 
+/** Agents have tools of their own below these. */
+const reserved: ReadonlySet<string> = new Set(["agent", "memory"]);
+
 /** Tools are named `<server>.<tool>`: the part before the dot is the server's alone. */
 const serverName = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,30}$/, "needs small letters, digits and -, at most 31, starting with a letter");
+  .regex(/^[a-z][a-z0-9-]{0,30}$/, "needs small letters, digits and -, at most 31, starting with a letter")
+  .refine((name) => !reserved.has(name), "is a name that agents' own tools stand below; take another one");
 
 const file = z.strictObject({ mcpServers: z.record(serverName, server) });
 

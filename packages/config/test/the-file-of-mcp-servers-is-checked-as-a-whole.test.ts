@@ -79,6 +79,7 @@ describe("the file of MCP servers", () => {
     [one({ command: "x", idleTimeoutMs: 1 }), "/mcpServers/a/idleTimeoutMs", ""],
     [one({ command: "x", tools: { t: { effect: "none" } } }), "/mcpServers/a/tools/t/effect", ""],
     [one({ command: "x" }, "A.b"), "/mcpServers/A.b", "needs small letters"],
+    [one({ command: "x" }, "memory"), "/mcpServers/memory", "take another one"],
     [{ servers: {} }, "/mcpServers", ""],
   ])("%j is refused at %s", (file, pointer, detail) => {
     const error = refusal(file);
