@@ -333,6 +333,48 @@ alter table baton.live_message force row level security;
 create policy engine on baton.live_message for all to baton_engine using (true) with check (true);
 grant delete, insert, select, update on baton.live_message to baton_engine;
 
+create table baton.mcp_server (
+  tenant_id uuid not null,
+  server text not null,
+  settings_hash text not null,
+  listed_at timestamp with time zone,
+  problem text,
+  constraint mcp_server_pkey PRIMARY KEY (server, tenant_id),
+  constraint mcp_server_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id)
+);
+alter table baton.mcp_server enable row level security;
+alter table baton.mcp_server force row level security;
+create policy engine on baton.mcp_server for all to baton_engine using (true) with check (true);
+create policy tenant on baton.mcp_server for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.mcp_server to baton_api;
+grant delete, insert, select, update on baton.mcp_server to baton_engine;
+
+create table baton.mcp_tool (
+  tenant_id uuid not null,
+  server text not null,
+  tool text not null,
+  offered boolean not null,
+  definition jsonb not null,
+  hash text not null,
+  refusal text,
+  accepted jsonb,
+  accepted_hash text,
+  accepted_by text,
+  accepted_at timestamp with time zone,
+  first_seen_at timestamp with time zone not null,
+  changed_at timestamp with time zone not null,
+  constraint mcp_tool_pkey PRIMARY KEY (tool, server, tenant_id),
+  constraint mcp_tool_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id),
+  constraint mcp_tool_is_accepted_whole CHECK ((((accepted IS NULL) = (accepted_hash IS NULL)) AND ((accepted IS NULL) = (accepted_by IS NULL)) AND ((accepted IS NULL) = (accepted_at IS NULL))))
+);
+CREATE INDEX mcp_tool_by_server ON baton.mcp_tool USING btree (tenant_id, server);
+alter table baton.mcp_tool enable row level security;
+alter table baton.mcp_tool force row level security;
+create policy engine on baton.mcp_tool for all to baton_engine using (true) with check (true);
+create policy tenant on baton.mcp_tool for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.mcp_tool to baton_api;
+grant delete, insert, select, update on baton.mcp_tool to baton_engine;
+
 create table baton.question (
   tenant_id uuid not null,
   question_id uuid not null,
@@ -813,6 +855,10 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; sql immutable parallel safe; body sha256 403512707d7c53a53e3bed1304271b86c2eacec3ce6d2388d94021c95c4a2d0e
 -- function baton_v1.reap()
 --   returns jsonb; plpgsql volatile; body sha256 76eb2f9faa4878388a17f2ed4be628444381bbd8ea69a1428ff4c86c2562584b
+-- function baton_v1.record_mcp_listing(p_tenant uuid, p_server text, p_settings text, p_tools jsonb)
+--   returns TABLE(added integer, changed integer); plpgsql volatile; body sha256 7ac4a7a6522425a4be369cb87ea1893e651551641e5de51f20bc4940fe9e1654
+-- function baton_v1.record_mcp_problem(p_tenant uuid, p_server text, p_settings text, p_problem text)
+--   returns void; sql volatile; body sha256 87858d29c4b8318f91c6b56b10638d3f981f048835c2d3a4f4a288b3b12e1be6
 -- function baton_v1.release_orphans(p_session uuid, p_performing jsonb, p_older_ms integer)
 --   returns integer; plpgsql volatile; body sha256 da27397289946c64cfddb01359fdb4bfbaa3469437ea88776ea5b6d21acbe811
 -- function baton_v1.release_steps(p_steps jsonb, p_reason text, p_now timestamp with time zone)

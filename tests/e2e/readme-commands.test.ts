@@ -7,6 +7,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandsOf, curlRequest, differences } from "./documented-commands.ts";
+import { writeServers } from "./mcp-servers.ts";
 import { type ScriptedModel, startScriptedModel } from "./scripted-model.ts";
 import { onEachBackend, type Stack, startStack, until } from "./stack.ts";
 
@@ -20,7 +21,7 @@ const pages = [
     .map((path) => join("docs", path)),
 ];
 /** Pages for people who use Baton; what they say to type is performed. */
-const manuals = ["README.md", "docs/cli.md", "docs/demo.md", "docs/approvals.md"];
+const manuals = ["README.md", "docs/cli.md", "docs/demo.md", "docs/approvals.md", "docs/tools-mcp.md"];
 const commands = manuals.flatMap((page) => commandsOf(read(page)));
 const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 /** For commands of which only the names count. */
@@ -132,10 +133,11 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
     folder = await mkdtemp(join(tmpdir(), "baton-readme-"));
     await writeFile(join(folder, "note.md"), "We decided to wait.\n");
     const tools = fileURLToPath(new URL("tools", import.meta.url));
+    const servers = await writeServers(join(folder, "mcp.json"), folder);
     stack = await startStack({
       backend,
       workers: 1,
-      env: { ...model.env, BATON_WORKSPACES: folder, BATON_TOOLS: tools },
+      env: { ...model.env, BATON_WORKSPACES: folder, BATON_TOOLS: tools, BATON_MCP_SERVERS: servers },
     });
   });
   afterAll(async () => {

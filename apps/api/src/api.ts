@@ -21,6 +21,7 @@ import { uiStream } from "./chat/streams.ts";
 import { orchestrationCode } from "./orchestration/code.ts";
 import { deadLetterCode } from "./dead-letters/code.ts";
 import { effectCode } from "./effects/code.ts";
+import { mcpCode } from "./mcp/code.ts";
 import { questionCode } from "./questions/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
@@ -50,6 +51,7 @@ export function createApi(given: ApiDeps): Api {
       ...effectCode(deps, cursors),
       ...questionCode(deps, cursors),
       ...agentCode(deps, cursors),
+      ...mcpCode(deps),
       ...budgetCode(deps),
       ...chatCode(deps, creation),
       ...orchestrationCode(deps, creation),

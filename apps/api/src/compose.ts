@@ -6,6 +6,7 @@
  * 2. Without a session nothing is claimed here, and requests are still answered.
  */
 import { createHmac, randomBytes } from "node:crypto";
+import { mcpServers } from "@baton/config";
 import type { Config } from "@baton/config";
 import { defaultTenantId } from "@baton/core";
 import { interactivePool, plannedPool } from "@baton/core/plan";
@@ -118,7 +119,7 @@ function depsOf(
       shouldOrchestrate(message, { models: modelsWithinTenant(models, store, tenantId), model, signal }),
     ...(config.api.agentsFolder !== undefined && { agents: openAgentFolder(config.api.agentsFolder) }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
-    mcpServers: new Map(),
+    mcpServers: mcpServers(config).map(({ name }) => name),
     taskDefaults: config.task,
     workerDisabled: config.worker.disabled,
     version,

@@ -19,7 +19,7 @@ export interface ApiDeps {
   readonly store: ClientStore;
   readonly live: LivePort;
   readonly models: Pick<ModelPort, "resolve" | "list">;
-  readonly tools: Pick<ToolPort, "list">;
+  readonly tools: Pick<ToolPort, "list" | "refresh" | "disabled">;
   /** The installation's agents; absent: there are none. */
   readonly agents?: { find(name: string): Promise<{ readonly definition: AgentDefinition } | undefined> };
   /** Whether a message is answered at once or becomes a task. */
@@ -27,8 +27,8 @@ export interface ApiDeps {
     message: string,
     options: { readonly tenantId: string; readonly model: ModelRef | undefined; readonly signal: AbortSignal },
   ) => Promise<Decision>;
-  /** MCP servers by id, with the names their tools have in the catalogue. */
-  readonly mcpServers: ReadonlyMap<string, { readonly tools: readonly string[] }>;
+  /** The names of the configured MCP servers; their tools are named `<server>.<tool>`. */
+  readonly mcpServers: readonly string[];
   readonly log: LogPort;
   /** This process's figures in Prometheus' text format. */
   readonly metrics: () => Promise<string>;

@@ -28,6 +28,7 @@ export function serviceCode(deps: ApiDeps): Pick<RouteCode, ServiceRoute> {
   const alive = async () => ({ status: 200 as const, body: { status: "ok" as const, version: deps.version } });
   return {
     async listTools() {
+      await deps.tools.refresh?.();
       const tools = deps.tools.list().map(({ name, description, effect, inputSchema, outputSchema }) => ({
         name,
         description,

@@ -531,6 +531,48 @@ describe("orchestrate", () => {
   });
 });
 
+it("MCP tools are listed as workers found them, and a changed one is accepted as it was looked at", async () => {
+  const tool = (hash: string, description: string) => {
+    const inputSchema = { type: "object" };
+    return { name: "fetch", hash: hash.repeat(64), description, inputSchema, effect: "write" as const };
+  };
+  expect(await ask("listMcpServers")).toEqual({ servers: [{ name: "archive", tools: [] }] });
+  await at.store.mcp.recordProblem("archive", "s", "it did not start");
+  expect((await ask("listMcpServers")).servers).toMatchObject([{ problem: "it did not start" }]);
+  const odd = { ...tool("c", ""), name: "o d d", inputSchema: {}, refusal: "its name is not made of letters" };
+  await at.store.mcp.recordListing("archive", "s", [tool("a", "Fetches."), odd]);
+  const [first, refused] = (await ask("listMcpServers")).servers[0].tools;
+  expect(first).toMatchObject({ name: "archive.fetch", state: "accepted", acceptedBy: "first-use", effect: "write" });
+  expect(refused).toMatchObject({ name: "archive.o d d", state: "refused" });
+  expect(refused.acceptedBy).toBeUndefined();
+
+  await at.store.mcp.recordListing("archive", "s", [tool("b", "Fetches and forwards.")]);
+  const { servers } = await ask("listMcpServers");
+  expect(servers[0].problem).toBeUndefined();
+  expect(servers[0].tools).toMatchObject([
+    { state: "changed", description: "Fetches and forwards.", accepted: { description: "Fetches." } },
+    { state: "refused" },
+  ]);
+  const accept = (name: string, hash: string, key?: string) =>
+    at.call("POST", `/api/v1/mcp/tools/${encodeURIComponent(name)}/accept`, { body: { hash }, ...(key && { key }) });
+  expect((await accept("archive.fetch", "a".repeat(64))).status).toBe(409);
+  expect((await accept("archive.o d d", "c".repeat(64))).status).toBe(409);
+  expect((await accept("archive.nothing", "b".repeat(64))).status).toBe(404);
+  expect((await accept("nowhere.fetch", "b".repeat(64))).status).toBe(404);
+  expect((await accept("archive.fetch", "xyz")).status).toBe(400);
+  expect((await accept("archive.fetch", "b".repeat(64), await at.addKey(["read", "write"]))).status).toBe(403);
+  const stranger = newId();
+  await at.database.addTenant(stranger);
+  expect((await accept("archive.fetch", "b".repeat(64), await at.addKey(["admin"], stranger))).status).toBe(403);
+  const body = { hash: "b".repeat(64) };
+  const accepted = await ask("acceptMcpTool", { params: { name: "archive.fetch" }, body });
+  expect(accepted).toMatchObject({ state: "accepted", description: "Fetches and forwards." });
+  expect(accepted.acceptedBy).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await ask("acceptMcpTool", { params: { name: "archive.fetch" }, body })).toEqual(accepted);
+  await at.store.mcp.recordListing("archive", "s", []);
+  expect((await ask("listMcpServers")).servers[0].tools[0]).toMatchObject({ state: "gone" });
+});
+
 describe("the rest of the table", () => {
   it("answers as it says", async () => {
     expect((await ask("listTools")).tools.length).toBeGreaterThan(5);

@@ -94,7 +94,7 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
         },
       ],
     }),
-    mcpServers: new Map(),
+    mcpServers: ["archive"],
     log: {
       debug: () => undefined,
       info: () => undefined,

@@ -7,6 +7,7 @@ import { listDeadLetters, retryDeadLetters, showDeadLetter } from "./commands/de
 import { demo } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
 import { createKey, listKeys, revokeKey } from "./commands/key.ts";
+import { acceptMcp, listMcp } from "./commands/mcp.ts";
 import { migrateDatabase } from "./commands/migrate.ts";
 import { answer, approve, listQuestions, reject } from "./commands/questions.ts";
 import { resolveStep } from "./commands/resolve.ts";
@@ -193,6 +194,22 @@ function addDeadLetterCommands(program: Command, ends: Ends): void {
 }
 
 function addInstallationCommands(program: Command, ends: Ends): void {
+  const mcp = program.command("mcp").description("tools of MCP servers: what workers found, and what is accepted");
+  mcp
+    .command("list", { isDefault: true })
+    .description("list the servers and their tools; of what may not be called, why (also without the word list)")
+    .option("--all", "what every tool says of itself")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(listMcp));
+  mcp
+    .command("accept")
+    .description("let a changed tool be called again, as it is now")
+    .argument("<name>", "the tool's name, as <server>.<tool>")
+    .option("--hash <hash>", "only if it is still what was looked at")
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(acceptMcp));
   const key = program.command("key").description("make, list and revoke API keys");
   key
     .command("create")

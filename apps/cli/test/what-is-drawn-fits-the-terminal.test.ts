@@ -1,8 +1,9 @@
-import type { DeadLetterDetails, DeadLetterGroup, Question, Trace } from "@baton/contracts";
+import type { DeadLetterDetails, DeadLetterGroup, McpTool, Question, Trace } from "@baton/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { budgetLines, usageLines } from "../src/commands/budget.ts";
 import { groupLines, letterLines } from "../src/commands/dead-letters.ts";
+import { toolLines } from "../src/commands/mcp.ts";
 import { questionLines } from "../src/commands/questions.ts";
 import { openConsole } from "../src/console/console.ts";
 import { columnsOf, fit, oneLine, printable, wrap } from "../src/console/text.ts";
@@ -302,6 +303,49 @@ describe("a question", () => {
         for (const command of commands) expect(lines.join("\n")).toContain(`npm run baton -- ${command} ${id}`);
       }),
     );
+  });
+});
+
+describe("a tool of an MCP server", () => {
+  const definition = fc.record({
+    description: text,
+    effect: fc.constantFrom("read" as const, "write" as const),
+    inputSchema: fc.constant({
+      type: "object",
+      properties: { path: { type: "string", description: "x".repeat(300) } },
+    }),
+  });
+  const hash = "0123456789abcdef".repeat(4);
+  const changed = fc
+    .record({ now: definition, accepted: definition, why: text })
+    .map(({ now, accepted, why }): McpTool => {
+      const common = {
+        name: "documents.read_text_file",
+        server: "documents",
+        hash,
+        changedAt: "2026-11-20T12:00:00.000Z",
+      };
+      return { ...common, state: "changed", ...now, accepted, why };
+    });
+
+  it("that changed fits, but for the command that accepts exactly what is shown", () => {
+    fc.assert(
+      fc.property(changed, fc.integer({ min: 80, max: 200 }), (tool, width) => {
+        const lines = toolLines(tool, false, { columns: width, paintData: (_style, painted) => painted });
+        const command = `    npm run baton -- mcp accept ${tool.name} --hash ${hash}`;
+        expect(lines.at(-1)).toBe(command);
+        for (const line of lines.slice(0, -1).flatMap((each) => each.split("\n")))
+          expect(columnsOf(printable(line))).toBeLessThanOrEqual(width);
+      }),
+    );
+  });
+
+  it("that may be called takes one line", () => {
+    const [tool] = fc.sample(changed, 1) as [McpTool];
+    const { accepted: _, why: __, ...rest } = tool;
+    const accepted: McpTool = { ...rest, state: "accepted" };
+    const lines = toolLines(accepted, false, { columns: 80, paintData: (_style, painted) => painted });
+    expect(lines).toEqual([`  documents.read_text_file  ${tool.effect}  accepted`]);
   });
 });
 

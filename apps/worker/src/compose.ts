@@ -33,7 +33,16 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const { config, log, meter, tools, isolatedProgram, failPoint } = options;
   const pools = config.worker.disabled ? [] : poolSlots(config.worker.pools, config.worker.concurrency);
   const faults = failPoint === undefined ? {} : { failPoint };
-  const runtime = await openRuntime({ config, log, meter, applicationName: "baton-worker", tools, pools, ...faults });
+  const runtime = await openRuntime({
+    config,
+    log,
+    meter,
+    applicationName: "baton-worker",
+    tools,
+    pools,
+    discoversMcpServers: pools.length > 0,
+    ...faults,
+  });
   if (pools.length === 0) return { runtime, lives: undefined };
   const toolNames = runtime.tools.list().map(({ name }) => name);
   const { session } = config;

@@ -41,6 +41,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   BATON_OFFLINE_LATENCY_MS: { path: "models.offlineLatencyMs", kind: "number" },
   ANTHROPIC_API_KEY: { path: "models.anthropic.apiKey", kind: "text" },
   ANTHROPIC_BASE_URL: { path: "models.anthropic.baseUrl", kind: "text" },
+  BATON_MCP_SERVERS: { path: "mcp.serversFile", kind: "text" },
   BATON_HTTP_ALLOW: { path: "http.allowHosts", kind: "list" },
 };
 

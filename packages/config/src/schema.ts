@@ -103,6 +103,12 @@ export const configSchema = z.strictObject({
       allowHosts: z.array(z.string().min(1).max(260)).default([]),
     })
     .prefault({}),
+  mcp: z
+    .strictObject({
+      /** A JSON file that names the MCP servers whose tools the installation has. */
+      serversFile: z.string().min(1).optional(),
+    })
+    .prefault({}),
   /** Ages after which rows are deleted. */
   prune: z
     .strictObject({

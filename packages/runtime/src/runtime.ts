@@ -36,6 +36,7 @@ import { openAttemptChannels, openQueue } from "./channels.ts";
 import type { AttemptChannels, ChannelsOptions } from "./channels.ts";
 import { createClosers } from "./closers.ts";
 import type { Closers } from "./closers.ts";
+import { openMcpServers } from "./mcp-servers.ts";
 import { openTools } from "./tools-folder.ts";
 
 export interface PoolSlots {
@@ -56,6 +57,8 @@ export interface RuntimeOptions {
   readonly applicationName: string;
   /** The owner's own tools, beside the built-in ones and those of the tools folder. */
   readonly tools?: readonly Tool[];
+  /** Starts MCP servers of which nothing is known yet; default false: then another process does. */
+  readonly discoversMcpServers?: boolean;
   /** Slots per pool; empty when this process performs nothing. */
   readonly pools: readonly PoolSlots[];
   /** True when the wake-up is performed here and now, and needs no queue. */
@@ -148,7 +151,10 @@ async function openParts(options: RuntimeOptions, closers: Closers): Promise<Par
   return { store, queue, ...attemptParts, housekeeping, newId, monotonic };
 }
 
-type CommonOptions = Pick<RuntimeOptions, "config" | "log" | "meter" | "applicationName" | "tools">;
+type CommonOptions = Pick<
+  RuntimeOptions,
+  "config" | "log" | "meter" | "applicationName" | "tools" | "discoversMcpServers"
+>;
 
 async function openTruth(
   { config, log, meter, applicationName }: CommonOptions,
@@ -168,7 +174,7 @@ async function openTruth(
 type AttemptParts = AttemptChannels & Pick<Runtime, "models" | "tools" | "performers" | "late">;
 
 async function openAttemptParts(
-  { config, log, tools: own = [] }: CommonOptions,
+  { config, log, tools: own = [], discoversMcpServers: discovers = false }: CommonOptions,
   store: Store,
   channels: ChannelsOptions,
   closers: Closers,
@@ -176,7 +182,8 @@ async function openAttemptParts(
   const { live, limiter } = await openAttemptChannels(channels, closers);
   const late = createLateCalls(store, log);
   const onLate: Parameters<typeof openTools>[0]["onLate"] = (call) => void late.arrived(call);
-  const tools = await openTools({ config, log, own, onLate }, closers);
+  const mcp = await openMcpServers({ config, log, store, discovers }, closers);
+  const tools = await openTools({ config, log, own, onLate, mcp }, closers);
   const models = openModels(config, limiter);
   const performers: Performers = {
     ...createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now }),

@@ -3,6 +3,7 @@
  * role `baton_api` under row-level security, so another tenant's row does not exist for it.
  */
 import type { StepRef, TaskRef } from "@baton/core";
+import type { McpServerRow, McpToolRow } from "./mcp/mcp.ts";
 import type { AgentNote } from "@baton/core/agent";
 import type { Amounts, BudgetCaps, BudgetKind, CapsChange, TenantCaps } from "@baton/core/budget";
 import type { TraceRow } from "@baton/core/events";
@@ -507,6 +508,16 @@ export interface ClientStore {
     readonly limit: number;
   }): Promise<readonly AgentNote[]>;
   deleteNote(tenantId: string, agent: string, noteId: string): Promise<boolean>;
+
+  /** What workers found of the installation's MCP servers. */
+  listMcp(
+    tenantId: string,
+  ): Promise<{ readonly servers: readonly McpServerRow[]; readonly tools: readonly McpToolRow[] }>;
+  /** Undefined: there is no such tool, it is refused, or it is something else by now than what was seen. */
+  acceptMcpTool(
+    tenantId: string,
+    seen: { readonly server: string; readonly tool: string; readonly hash: string; readonly by: string },
+  ): Promise<McpToolRow | undefined>;
 
   listCheckpoints(ref: TaskRef): Promise<readonly CheckpointRow[]>;
   /** The context as it was: outputs of every step settled at the checkpoint. */

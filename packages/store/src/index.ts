@@ -36,4 +36,5 @@ export type {
   UsageRow,
   Wait,
 } from "./client-store.ts";
+export type { McpServerRow, McpStore, McpToolRow } from "./mcp/mcp.ts";
 export { maxInlineBytes, maxOutputBytes } from "./steps/attempts.ts";

@@ -54,6 +54,7 @@ import { whyTask } from "./tasks/why-task.ts";
 import { listTaskTraces } from "./traces/list-task-traces.ts";
 import { backlog } from "./upkeep/backlog.ts";
 import { deleteNote, listNotes, searchNotes, storeNote } from "./notes/notes.ts";
+import { acceptMcpTool, createMcpStore, listMcp, type McpStore } from "./mcp/mcp.ts";
 import { answerQuestion, askedQuestions, expireQuestions, getQuestion, listQuestions } from "./questions/questions.ts";
 import { prune } from "./upkeep/prune.ts";
 
@@ -91,6 +92,7 @@ export interface Store extends EngineStore, HousekeepingStore, ClientStore {
   releaseOrphans(sessionId: string, performing: readonly StepRef[], olderThanMs: number): Promise<number>;
   readonly live: LiveStore;
   readonly limiter: RateLimiter;
+  readonly mcp: McpStore;
   /** Resolves when nothing is queued or in flight. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -184,6 +186,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     children: (ref) => childrenOf(connections, ref),
     storeNote: (ref, note) => storeNote(connections, ref, note),
     searchNotes: (tenantId, agent, query) => searchNotes(connections, tenantId, agent, query),
+    mcp: createMcpStore(connections),
     reserveCall: budgets.reserveCall,
     settleCall: budgets.settleCall,
 
@@ -278,6 +281,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     setTenantBudget: (tenantId, scope, caps) => api(tenantId, (db) => setTenantBudget(db, tenantId, scope, caps)),
     usage: (query) => inTenant(query, (db) => readUsage(db, query)),
     listNotes: (query) => inTenant(query, (db) => listNotes(db, query)),
+    listMcp: (tenantId) => api(tenantId, (db) => listMcp(db, tenantId)),
+    acceptMcpTool: (tenantId, seen) => api(tenantId, (db) => acceptMcpTool(db, tenantId, seen)),
     deleteNote: async (tenantId, agent, noteId) =>
       isUuid(noteId) && (await api(tenantId, (db) => deleteNote(db, tenantId, agent, noteId))),
     listCheckpoints: async (ref) => (await ofTask(ref, (db) => listCheckpoints(db, ref))) ?? [],

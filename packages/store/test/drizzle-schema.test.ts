@@ -8,6 +8,7 @@ import * as chat from "../src/schema/chat.ts";
 import * as children from "../src/schema/children.ts";
 import * as effects from "../src/schema/effects.ts";
 import * as idempotency from "../src/schema/idempotency.ts";
+import * as mcp from "../src/schema/mcp.ts";
 import * as notes from "../src/schema/notes.ts";
 import * as questions from "../src/schema/questions.ts";
 import * as sessions from "../src/schema/sessions.ts";
@@ -26,6 +27,7 @@ const rooms = [
   children,
   effects,
   idempotency,
+  mcp,
   notes,
   questions,
   sessions,

@@ -83,6 +83,14 @@ async function fill(store: Store, tenantId: string): Promise<CreatedTask> {
   if ("reservationId" in reserved)
     await store.settleCall({ tenantId, reservationId: reserved.reservationId, outcome: "lost" });
   await store.storeNote(attempt.ref, { agent: "a", noteId: newId(), source: "s", text: "a note" });
+  await bench.admin.query("insert into baton.mcp_server (tenant_id, server, settings_hash) values ($1, 's', 'h')", [
+    tenantId,
+  ]);
+  await bench.admin.query(
+    `insert into baton.mcp_tool (tenant_id, server, tool, offered, definition, hash, first_seen_at, changed_at)
+     values ($1, 's', 't', true, '{}', 'h', now(), now())`,
+    [tenantId],
+  );
   await store.saveArtifact(attempt.ref, { name: "a.txt", mediaType: "text/plain", content: new Uint8Array([1]) });
   await store.settleAttempt(settlementOf(attempt, completed({ text: "x".repeat(100_000) })));
   const next = await claim(store, task, second);

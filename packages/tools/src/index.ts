@@ -3,6 +3,8 @@ export { defineTool, type Tool, type ToolDefinition } from "./definition/define.
 export { loadToolsFolder } from "./folder/load.ts";
 export { type ToolsFolderWatch, watchToolsFolder } from "./folder/watch.ts";
 export { createGuardedHttp, type GuardedHttp, type GuardedHttpOptions } from "./http/client.ts";
+export type { McpCatalogue } from "./mcp/catalogue.ts";
+export { createMcpTools, type McpTools } from "./mcp/mcp.ts";
 export { createToolRegistry, type ToolRegistry } from "./registry/registry.ts";
 export { selectTools } from "./registry/selection.ts";
 export type { ToolSource } from "./registry/source.ts";

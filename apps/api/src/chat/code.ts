@@ -22,7 +22,7 @@ const liveStates = (Object.keys(taskStates) as TaskState[]).filter((state) => ta
 async function begin(deps: ApiDeps, creation: TaskCreation, call: Call<"chat">): Promise<string> {
   const { principal, body, request, idempotency } = call;
   const { text, input } = said(body);
-  const settings = creation.settingsOf(body);
+  const settings = await creation.settingsOf(body);
   const { tenantId } = principal;
   const threadId = body.id;
   const mayOrchestrate = body.toolChoice === "auto";

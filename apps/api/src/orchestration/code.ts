@@ -47,7 +47,7 @@ type StatusCall = Call<"orchestration"> | Call<"chatOrchestration">;
 type CancelCall = Call<"cancelOrchestration"> | Call<"cancelChatOrchestration">;
 
 async function start(creation: TaskCreation, { principal, body, idempotency }: StartCall): Promise<string> {
-  const settings = creation.settingsOf(body);
+  const settings = await creation.settingsOf(body);
   const input = body.attachments === undefined ? undefined : { attachments: body.attachments };
   const { goal, threadId } = body;
   return (await creation.goal({ principal, goal, input, settings, threadId, traces: [], idempotency })).taskId;

@@ -6,7 +6,7 @@
  */
 import type { Mention, Routes } from "@baton/contracts";
 import { BatonError } from "@baton/core";
-import type { ErrorCode, TaskRef } from "@baton/core";
+import type { TaskRef } from "@baton/core";
 import { type AgentDefinition, reachableAgents } from "@baton/core/agent";
 import { bucketOf, buckets, taskState } from "@baton/core/lifecycle";
 import type { Bucket, TaskState } from "@baton/core/lifecycle";
@@ -18,12 +18,13 @@ import type { CreateTask, IdempotencyRef } from "@baton/store";
 import type { z } from "zod";
 import type { Principal } from "../access/api-key.ts";
 import type { ApiDeps } from "../deps.ts";
+import { type AllowedServers, readToolChoice, refuse, type ToolChoice } from "./tool-choice.ts";
 import { present } from "./wire.ts";
 
 export interface Capabilities {
   readonly chatModel?: ModelRef | undefined;
   readonly mentions?: readonly Mention[] | undefined;
-  readonly allowedMcpServers?: Readonly<Record<string, { readonly tools: readonly string[] }>> | undefined;
+  readonly allowedMcpServers?: AllowedServers | undefined;
 }
 
 /** Runs a check of a catalogue and points its error at the field. */
@@ -34,10 +35,6 @@ function at<T>(pointer: string, check: () => T): T {
     if (!(error instanceof BatonError) || error.problems.length > 0) throw error;
     throw new BatonError(error.code, error.message, { cause: error, problems: [{ pointer, detail: error.message }] });
   }
-}
-
-function refuse(code: ErrorCode, pointer: string, detail: string): never {
-  throw new BatonError(code, detail, { problems: [{ pointer, detail }] });
 }
 
 /** Each step keeps its agent whole: without an end, a small request would make a large task. */
@@ -58,7 +55,7 @@ export class TaskCreation {
   }
 
   /** The settings of a task: its own, then the process's, then the defaults. */
-  #settings(own: TaskSettingsInput, pointer: string): TaskSettings {
+  #settings(own: TaskSettingsInput, pointer: string, choice: ToolChoice): TaskSettings {
     const settings = taskSettings.parse({ ...this.#deps.taskDefaults, ...own });
     const { budget, model, tools } = settings;
     const onBreach = budget?.onBreach;
@@ -66,73 +63,24 @@ export class TaskCreation {
       at(`${pointer}/budget/onBreach/model`, () => this.#deps.models.resolve(onBreach.model));
     const resolved =
       model === undefined ? {} : { model: at(`${pointer}/model`, () => this.#deps.models.resolve(model)) };
-    const known = this.#knownTools();
-    for (const [index, name] of (tools ?? []).entries()) {
-      if (!known.has(name))
-        refuse(
-          "unknown-tool",
-          `${pointer}/tools/${index}`,
-          `There is no tool "${name}"; GET /api/v1/tools lists them.`,
-        );
-    }
+    for (const [index, name] of (tools ?? []).entries()) choice.check(name, `${pointer}/tools/${index}`);
     return { ...settings, ...resolved };
   }
 
-  #knownTools(): ReadonlySet<string> {
-    return new Set(this.#deps.tools.list().map(({ name }) => name));
-  }
-
-  /** @throws BatonError unknown-model, unknown-mention, unknown-mcp-server or unknown-tool */
-  settingsOf(capabilities: Capabilities): TaskSettings {
+  /** @throws BatonError unknown-model, unknown-mention, unknown-mcp-server, unknown-tool or tool-disabled */
+  async settingsOf(capabilities: Capabilities): Promise<TaskSettings> {
     const { chatModel, mentions, allowedMcpServers } = capabilities;
+    const choice = await readToolChoice(this.#deps);
     const model =
       chatModel === undefined ? {} : { model: at("/chatModel", () => this.#deps.models.resolve(chatModel)) };
-    const mentioned = this.#mentionedTools(mentions ?? []);
-    const refused = this.#toolsOfOtherServers(allowedMcpServers);
-    const bound = mentioned ?? (refused.size === 0 ? undefined : [...this.#knownTools()]);
-    const tools = bound === undefined ? {} : { tools: bound.filter((name) => !refused.has(name)) };
-    return this.#settings({ ...model, ...tools }, "");
-  }
-
-  #mentionedTools(mentions: readonly Mention[]): string[] | undefined {
-    if (mentions.length === 0) return undefined;
-    const known = this.#knownTools();
-    const names = mentions.flatMap((mention, index) => {
-      const pointer = `/mentions/${index}/name`;
-      if (mention.type === "mcpServer") {
-        const server = this.#deps.mcpServers.get(mention.serverId ?? mention.name);
-        return (
-          server?.tools ?? refuse("unknown-mention", pointer, `There is no MCP server "${mention.name}" to mention.`)
-        );
-      }
-      if (known.has(mention.name)) return [mention.name];
-      return refuse(
-        "unknown-mention",
-        pointer,
-        `There is no tool "${mention.name}" to mention; GET /api/v1/tools lists them.`,
-      );
-    });
-    return [...new Set(names)];
-  }
-
-  /** Tools of servers that the request does not allow; all are allowed when it names none. */
-  #toolsOfOtherServers(allowed: Capabilities["allowedMcpServers"]): ReadonlySet<string> {
-    if (allowed === undefined) return new Set();
-    for (const [serverId, { tools }] of Object.entries(allowed)) {
-      const pointer = `/allowedMcpServers/${serverId.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-      const server = this.#deps.mcpServers.get(serverId);
-      if (server === undefined)
-        refuse("unknown-mcp-server", pointer, `There is no MCP server "${serverId}"; configure it, or leave it out.`);
-      for (const [index, name] of tools.entries()) {
-        if (!server.tools.includes(name))
-          refuse("unknown-tool", `${pointer}/tools/${index}`, `The MCP server "${serverId}" has no tool "${name}".`);
-      }
-    }
-    const refused = [...this.#deps.mcpServers].flatMap(([serverId, { tools }]) => {
-      const kept = new Set(allowed[serverId]?.tools);
-      return tools.filter((name) => !kept.has(name));
-    });
-    return new Set(refused);
+    const mentioned = choice.mentioned(mentions ?? []);
+    const allowed = choice.ofAllowedServers(allowedMcpServers);
+    const bound =
+      mentioned === undefined || allowed === undefined
+        ? (mentioned ?? allowed)
+        : mentioned.filter((name) => allowed.includes(name));
+    const tools = bound === undefined ? {} : { tools: [...bound] };
+    return this.#settings({ ...model, ...tools }, "", choice);
   }
 
   /** A goal or an explicit plan, as POSTed. */
@@ -141,21 +89,23 @@ export class TaskCreation {
     body: CreateTaskBody,
     idempotency: IdempotencyRef | undefined,
   ): Promise<CreatedTask> {
-    const settings = this.#settings(body.settings ?? {}, "/settings");
-    const plan = body.plan === undefined ? undefined : await this.#withAgents(body.plan);
+    const choice = await readToolChoice(this.#deps);
+    const settings = this.#settings(body.settings ?? {}, "/settings", choice);
+    const plan = body.plan === undefined ? undefined : await this.#withAgents(body.plan, choice);
     if (plan !== undefined) this.#checkModels(plan);
-    const knownTools = this.#knownTools();
-    const task = layOutTask({ ...body, plan }, { settings, knownTools, newId: this.#deps.newId });
+    const { known, disabled: disabledTools } = choice;
+    const knownTools = settings.tools === undefined ? known : new Set(settings.tools);
+    const task = layOutTask({ ...body, plan }, { settings, knownTools, disabledTools, newId: this.#deps.newId });
     return this.#create(task, { principal, idempotency, traces: [] });
   }
 
   /** The plan with the agents that it names, and those that they may call, as they are defined now. */
-  async #withAgents(plan: PlanSpec): Promise<PlanSpec> {
+  async #withAgents(plan: PlanSpec, choice: ToolChoice): Promise<PlanSpec> {
     const known = new Map<string, KnownAgent>();
     const find = async (name: string, pointer: string): Promise<KnownAgent> => {
       const found = known.get(name);
       if (found !== undefined) return found;
-      const definition = await this.#agent(name, pointer);
+      const definition = choice.expanded(await this.#agent(name, pointer), pointer);
       const agent = { definition, chars: JSON.stringify(definition).length };
       known.set(name, agent);
       return agent;
@@ -174,8 +124,10 @@ export class TaskCreation {
         const detail = `The agents that the plan names have more than ${maxAgentChars} characters together, counted at each step. Split the plan.`;
         return refuse("payload-too-large", pointer, detail);
       };
-      const agent = typeof step.agent === "string" ? count(await find(step.agent, pointer)) : step.agent;
-      const defined = new Map((step.agents ?? []).map((each) => [each.name, each]));
+      const agent =
+        typeof step.agent === "string" ? count(await find(step.agent, pointer)) : choice.expanded(step.agent, pointer);
+      const given = (step.agents ?? []).map((each, at) => choice.expanded(each, `${pointer}s/${at}`));
+      const defined = new Map(given.map((each) => [each.name, each]));
       let reach = reachableAgents(agent, defined);
       while (reach.missing.length > 0) {
         for (const name of reach.missing) defined.set(name, count(await find(name, pointer)));

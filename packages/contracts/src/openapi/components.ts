@@ -5,6 +5,7 @@ import * as budget from "../wire/budget.ts";
 import * as chat from "../wire/chat.ts";
 import * as letter from "../wire/dead-letter.ts";
 import * as effect from "../wire/effect.ts";
+import * as mcp from "../wire/mcp.ts";
 import { problem } from "../wire/problem.ts";
 import * as service from "../wire/service.ts";
 import * as task from "../wire/task.ts";
@@ -52,6 +53,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   TaskEffect: effect.taskEffect,
   DeadLettersRetried: letter.lettersRetried,
   DeadLetterAnswer: letter.letterAnswer,
+  McpTool: mcp.mcpTool,
   TaskBudget: budget.taskBudgetAnswer,
   TenantBudget: budget.tenantBudgetAnswer,
   Usage: budget.usageAnswer,

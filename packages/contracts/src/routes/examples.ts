@@ -292,6 +292,19 @@ export const questionAnswer = {
   changed: true,
 };
 
+export const mcpTool = {
+  name: "files.read_file",
+  server: "files",
+  state: "accepted",
+  description: "Reads a file.",
+  effect: "read",
+  inputSchema: { type: "object", properties: { path: { type: "string" } }, required: ["path"] },
+  hash: "6b8a5d1c3e7f40921a5d6b8c7e9f0d1c2b3a4f5e6d7c8b9a0f1e2d3c4b5a6978",
+  acceptedBy: "first-use",
+  acceptedAt: at,
+  changedAt: at,
+};
+
 export const agentNotes = {
   notes: [{ id: otherId, text: "The harbour's minutes stand in minutes/.", taskId, createdAt: at }],
   nextCursor: null,

@@ -26,6 +26,7 @@ export interface RouteShape {
     | "chat"
     | "catalogues"
     | "keys"
+    | "mcp"
     | "service";
   readonly summary: string;
   /** The scope a key needs; `none` = no key at all. */

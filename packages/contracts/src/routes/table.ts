@@ -13,6 +13,7 @@ import { budgetRoutes } from "./budgets.ts";
 import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { effectRoutes } from "./effects.ts";
+import { mcpRoutes } from "./mcp.ts";
 import { questionRoutes } from "./questions.ts";
 import { serviceRoutes } from "./service.ts";
 import type { RouteShape } from "./shape.ts";
@@ -24,6 +25,7 @@ export const routes = {
   ...effectRoutes,
   ...questionRoutes,
   ...agentRoutes,
+  ...mcpRoutes,
   ...budgetRoutes,
   ...chatRoutes,
   ...serviceRoutes,

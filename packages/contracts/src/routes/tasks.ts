@@ -58,7 +58,7 @@ export const taskRoutes = {
         example: example.createdTask,
       },
     ],
-    errors: ["invalid-plan", "invalid-expression", "unknown-model", "unknown-tool", "unknown-mention"],
+    errors: ["invalid-plan", "invalid-expression", "unknown-model", "unknown-tool", "tool-disabled", "unknown-mention"],
   },
   listTasks: {
     ...base,

@@ -18,6 +18,7 @@ export const errorCodes = {
   "unknown-model": { status: 422, exit: 65, title: "The model is not known" },
   "unknown-agent": { status: 422, exit: 65, title: "The agent is not known" },
   "unknown-tool": { status: 422, exit: 65, title: "The tool is not known" },
+  "tool-disabled": { status: 422, exit: 65, title: "The tool is disabled until somebody accepts it" },
   "unknown-mention": { status: 422, exit: 65, title: "A mention names nothing that exists" },
   "unknown-mcp-server": { status: 422, exit: 65, title: "The MCP server is not configured" },
   "payload-too-large": { status: 413, exit: 65, title: "The payload is too large" },

@@ -12,6 +12,7 @@ export const planProblemCodes = [
   "unknown-step",
   "not-an-ancestor",
   "unknown-tool",
+  "tool-disabled",
 ] as const;
 export type PlanProblemCode = (typeof planProblemCodes)[number];
 

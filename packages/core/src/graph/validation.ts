@@ -16,6 +16,8 @@ export interface PlanLimits {
   readonly maxSteps: number;
   /** Absent: tools are not checked. */
   readonly knownTools?: ReadonlySet<string>;
+  /** Tools that exist and may not be called now, with the reason. */
+  readonly disabledTools?: ReadonlyMap<string, string>;
   /** Steps of the task outside this plan (for revisions): they may be depended on and read without more. */
   readonly existingSteps?: ReadonlySet<string>;
 }
@@ -107,10 +109,21 @@ function toolsOfAgent({ tools }: AgentDefinition, place: readonly (string | numb
   return tools.flatMap((tool, at) => (agentTools.has(tool) ? [] : [{ tool, field: [...place, "tools", at] }]));
 }
 
-function checkTools(step: StepSpec, index: number, known: ReadonlySet<string>, problems: ProblemList): void {
+function checkTools(
+  step: StepSpec,
+  index: number,
+  { knownTools: known, disabledTools }: Pick<PlanLimits, "knownTools" | "disabledTools">,
+  problems: ProblemList,
+): void {
+  if (known === undefined) return;
   for (const { tool, field } of namedTools(step)) {
     if (known.has(tool)) continue;
     const place = { stepId: step.id, pointer: jsonPointer(["steps", index, ...field]) };
+    const why = disabledTools?.get(tool);
+    if (why !== undefined) {
+      problems.add("tool-disabled", place, `Step "${step.id}": ${why}`);
+      continue;
+    }
     const names = [...known].slice(0, 20).join(", ");
     problems.add("unknown-tool", place, `Step "${step.id}" uses the tool "${tool}"; known are: ${names || "none"}.`);
   }
@@ -156,7 +169,7 @@ export function validatePlan(spec: PlanSpec, limits: PlanLimits): readonly PlanP
   const isOrdered = problems.found.length === 0;
   for (const [index, step] of spec.steps.entries()) {
     checkJoin(step, index, problems);
-    if (limits.knownTools !== undefined) checkTools(step, index, limits.knownTools, problems);
+    checkTools(step, index, limits, problems);
   }
   const questions = readReferences(spec, { indexOf, existing }, problems);
   if (!isOrdered) return problems.found;

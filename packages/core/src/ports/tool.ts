@@ -50,7 +50,7 @@ export type ToolReconciliation<O = unknown> =
 
 export interface ToolPort {
   list(): readonly ToolSummary[];
-  /** Throws `unknown-tool`. */
+  /** Throws `unknown-tool` or `tool-disabled`. */
   find(name: string): ToolSummary;
   /**
    * Validates the arguments, runs the tool and validates its output. Throws `tool-input-invalid`
@@ -58,6 +58,13 @@ export interface ToolPort {
    * `details.sent: false` says that nothing left this process; `true`, that something did.
    */
   run(name: string, args: unknown, call: ToolCall): Promise<unknown>;
+  /**
+   * Reads what other processes found or people accepted of these tools, or of all; what came before the call is known
+   * when it resolves. Undefined: nothing had to be read.
+   */
+  refresh?(names?: readonly string[]): Promise<void> | undefined;
+  /** Tools that exist and may not be called now, with the reason; they are not listed. */
+  disabled?(): readonly { readonly name: string; readonly why: string }[];
   /** Asked after an unknown outcome, with the same arguments and key; "unknown" when the tool cannot tell. */
   reconcile?(name: string, args: unknown, call: ToolCall): Promise<ToolReconciliation>;
 }

@@ -19,6 +19,7 @@ export const outcomeOfCode = {
   "unknown-model": "fail",
   "unknown-agent": "fail",
   "unknown-tool": "fail",
+  "tool-disabled": "fail",
   "unknown-mention": "fail",
   "unknown-mcp-server": "fail",
   "payload-too-large": "fail",

@@ -36,6 +36,8 @@ export interface TaskLayoutOptions {
   readonly settings: TaskSettings;
   /** Absent: tools are not checked; a step with an unknown one fails. */
   readonly knownTools?: ReadonlySet<string>;
+  /** Tools that exist and may not be called now, with the reason. */
+  readonly disabledTools?: ReadonlyMap<string, string>;
   /** UUIDv7. */
   readonly newId: () => string;
 }
@@ -63,10 +65,14 @@ export function layOutTask(request: TaskRequest, options: TaskLayoutOptions): Ne
 function layOutPlanned(
   plan: PlanSpec,
   maxSteps: number,
-  { settings, knownTools, newId }: TaskLayoutOptions,
+  { settings, knownTools, disabledTools, newId }: TaskLayoutOptions,
 ): ReturnType<typeof schedulePlan> {
   refuseNamedAgents(plan);
-  const problems = validatePlan(plan, { maxSteps, ...(knownTools === undefined ? {} : { knownTools }) });
+  const problems = validatePlan(plan, {
+    maxSteps,
+    ...(knownTools === undefined ? {} : { knownTools }),
+    ...(disabledTools === undefined ? {} : { disabledTools }),
+  });
   if (problems.length > 0) throw planError(problems);
   refuseInteractive(plan);
   const { retry, concurrency } = settings;
@@ -77,7 +83,9 @@ function planError(problems: readonly PlanProblem[]): BatonError {
   const first = problems[0] as PlanProblem;
   const isExpression = problems.every(({ code }) => code === "invalid-expression");
   const isTool = problems.every(({ code }) => code === "unknown-tool");
-  const code = isExpression ? "invalid-expression" : isTool ? "unknown-tool" : "invalid-plan";
+  const isDisabled = problems.every(({ code }) => code === "tool-disabled");
+  const ofTools = isTool ? "unknown-tool" : isDisabled ? "tool-disabled" : "invalid-plan";
+  const code = isExpression ? "invalid-expression" : ofTools;
   return new BatonError(code, first.message, {
     problems: problems.map(({ pointer, message }) => ({ pointer: `/plan${pointer}`, detail: message })),
   });

@@ -64,6 +64,8 @@ export function withMemory(tools: ToolPort, store: NoteStore, agent: string, new
     list: () => [...tools.list(), ...summaries.values()],
     find: (name) => summaries.get(name) ?? tools.find(name),
     run: (name, args, call) => (summaries.has(name) ? run(name, args, call) : tools.run(name, args, call)),
+    ...(tools.refresh !== undefined && { refresh: (names) => tools.refresh?.(names) }),
+    ...(tools.disabled !== undefined && { disabled: () => tools.disabled?.() ?? [] }),
     ...(tools.reconcile !== undefined && {
       reconcile: (name, args, call) => tools.reconcile?.(name, args, call) ?? Promise.resolve({ outcome: "unknown" }),
     }),

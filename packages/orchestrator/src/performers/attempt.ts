@@ -5,7 +5,7 @@ import type { ModelOptions } from "../model/access.ts";
 
 export interface PerformerParts {
   readonly models: ModelPort;
-  readonly tools: Pick<ToolPort, "list">;
+  readonly tools: Pick<ToolPort, "list" | "refresh">;
   readonly store: Pick<EngineStore, "settledOutputs" | "threadMessages">;
   readonly newId: () => string;
   /** The pool of the steps that a plan adds. */
@@ -27,7 +27,11 @@ export function modelOptionsOf(context: PerformContext, models: ModelPort): Mode
   };
 }
 
-export function allowedTools(tools: Pick<ToolPort, "list">, settings: TaskSettings): readonly ToolSummary[] {
+export async function allowedTools(
+  tools: Pick<ToolPort, "list" | "refresh">,
+  settings: TaskSettings,
+): Promise<readonly ToolSummary[]> {
+  await tools.refresh?.();
   const allowed = settings.tools === undefined ? undefined : new Set(settings.tools);
   return tools.list().filter(({ name }) => allowed === undefined || allowed.has(name));
 }

@@ -23,7 +23,7 @@ export function evaluatePerformer({ models, tools, store, newId, pool }: Perform
     const steps: EvaluatedStep[] = [];
     for (const output of own) steps.push(await evaluated(output, context));
     const evaluation = await evaluateProgress(
-      { goal, steps, tools: allowedTools(tools, settings), revisionCount },
+      { goal, steps, tools: await allowedTools(tools, settings), revisionCount },
       { ...modelOptionsOf(context, models), maxSteps, maxPlanRevisions, reservedIds },
     );
     const { verdict, reason, offline } = evaluation;

@@ -8,7 +8,7 @@ export function planPerformer({ models, tools, newId, pool }: PerformerParts): P
   return async (context) => {
     const { goal, input, settings } = context.step.task;
     const { maxSteps, retry, concurrency } = settings;
-    const { plan, model, offline, repairs } = await decomposeGoal(goal, allowedTools(tools, settings), {
+    const { plan, model, offline, repairs } = await decomposeGoal(goal, await allowedTools(tools, settings), {
       ...modelOptionsOf(context, models),
       maxSteps,
       input,

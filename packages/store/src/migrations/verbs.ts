@@ -41,6 +41,7 @@ const verbFiles = [
   "../questions/questions.sql",
   "../children/children.sql",
   "../notes/notes.sql",
+  "../mcp/mcp.sql",
   "../budgets/budgets.sql",
   "../budgets/caps.sql",
 ] as const;

@@ -5,6 +5,7 @@ export { chatMessage, chatThread } from "./chat.ts";
 export { childTask } from "./children.ts";
 export { effect } from "./effects.ts";
 export { idempotencyKey } from "./idempotency.ts";
+export { mcpServer, mcpTool } from "./mcp.ts";
 export { agentNote } from "./notes.ts";
 export { question } from "./questions.ts";
 export { workerSession } from "./sessions.ts";

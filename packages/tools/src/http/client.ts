@@ -13,8 +13,8 @@
 import type { Socket } from "node:net";
 import { BatonError } from "@baton/core";
 import type { Dispatcher } from "undici";
-import { addressProblem } from "./address.ts";
-import { type AllowList, canonical, parseAllowList } from "./allow-list.ts";
+import { parseAllowList } from "./allow-list.ts";
+import { connectChecked, type Exchange, failure, flattened } from "./connect.ts";
 import { type Dialer, type Resolver, systemDialer, systemResolver } from "./dial.ts";
 import { checkedHeaders, checkedUrl } from "./request.ts";
 
@@ -51,16 +51,6 @@ export interface GuardedHttp {
   request(request: GuardedRequest): Promise<GuardedResponse>;
 }
 
-interface Exchange {
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly request: GuardedRequest;
-  readonly signal: AbortSignal;
-  sent: boolean;
-}
-
-const connectTimeoutMs = 10_000;
-
 export function createGuardedHttp(options: GuardedHttpOptions = {}): GuardedHttp {
   const { resolver = systemResolver, dialer = systemDialer } = options;
   const allowList = parseAllowList(options.allowHosts ?? []);
@@ -73,15 +63,13 @@ export function createGuardedHttp(options: GuardedHttpOptions = {}): GuardedHttp
       const timeout = AbortSignal.timeout(timeoutMs);
       const exchange: Exchange = {
         url,
+        method: request.method,
         headers,
-        request,
         signal: AbortSignal.any([request.signal, timeout]),
         sent: false,
       };
       try {
-        const addresses = await resolveChecked(exchange, resolver, allowList);
-        const socket = await dialFirst(exchange, addresses, dialer);
-        return await converse(exchange, socket);
+        return await converse(exchange, request, await connectChecked(exchange, { resolver, dialer, allowList }));
       } catch (error) {
         request.signal.throwIfAborted();
         if (timeout.aborted)
@@ -93,57 +81,8 @@ export function createGuardedHttp(options: GuardedHttpOptions = {}): GuardedHttp
   };
 }
 
-async function resolveChecked(
-  { url, signal }: Exchange,
-  resolver: Resolver,
-  allowList: AllowList,
-): Promise<readonly string[]> {
-  const host = canonical(url.hostname);
-  const isLiteral = addressProblem(host) !== "is not an IP address";
-  const addresses = isLiteral ? [host] : await orAborted(resolver(host), signal);
-  if (addresses.length === 0) throw new Error(`${host} has no address`);
-  if (allowList.allows(host, portOf(url))) return addresses;
-  for (const address of addresses) {
-    const problem = addressProblem(address);
-    if (problem === undefined) continue;
-    const where = isLiteral ? address : `${host} (${address})`;
-    throw new BatonError(
-      "address-refused",
-      `${where} ${problem}; an operator can open it by adding "${url.host}" to http.allowHosts.`,
-      {
-        problems: [{ pointer: "/url", detail: `${where} ${problem}` }],
-        details: { sent: false },
-      },
-    );
-  }
-  return addresses;
-}
-
-/** Every address was checked, so trying the next one after a failed connect opens nothing new. */
-async function dialFirst({ url, signal }: Exchange, addresses: readonly string[], dialer: Dialer): Promise<Socket> {
-  const failures: unknown[] = [];
-  for (const address of addresses) {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]);
-    const target = {
-      address,
-      port: portOf(url),
-      tls: url.protocol === "https:",
-      hostname: canonical(url.hostname),
-      signal: bound,
-    };
-    try {
-      return await dialer(target);
-    } catch (error) {
-      signal.throwIfAborted();
-      failures.push(error);
-    }
-  }
-  if (failures.length === 1) throw failures[0];
-  throw new AggregateError(failures, `none of ${addresses.length} addresses accepted a connection`);
-}
-
-async function converse(exchange: Exchange, socket: Socket): Promise<GuardedResponse> {
-  const { url, request, headers, signal } = exchange;
+async function converse(exchange: Exchange, request: GuardedRequest, socket: Socket): Promise<GuardedResponse> {
+  const { url, headers, signal } = exchange;
   // Loaded where it is used: most processes never make a request of their own.
   const { Client } = await import("undici");
   const client = new Client(url.origin, {
@@ -187,40 +126,4 @@ async function readUpTo(
     if (length > maxBytes) break;
   }
   return { body: Buffer.concat(chunks).subarray(0, maxBytes), truncated: length > maxBytes };
-}
-
-function flattened(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  const entries = Object.entries(headers).filter(
-    (entry): entry is [string, string | string[]] => entry[1] !== undefined,
-  );
-  return Object.fromEntries(entries.map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value]));
-}
-
-function portOf(url: URL): number {
-  return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
-}
-
-/** The query may carry secrets, so messages leave it out. */
-function failure(
-  { url, request, sent }: Exchange,
-  why: string,
-  cause: unknown,
-  extra: { timedOut?: true } = {},
-): BatonError {
-  const stage = sent ? "after the request was sent" : "before anything was sent";
-  return new BatonError("tool-failed", `${request.method} ${url.origin}${url.pathname} failed ${stage}: ${why}.`, {
-    cause,
-    details: { sent, ...extra },
-  });
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const end = Promise.withResolvers<never>();
-  const onAbort = () => end.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, end.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

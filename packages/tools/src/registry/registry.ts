@@ -19,6 +19,8 @@ import { definedTools, type ToolSource } from "./source.ts";
 export interface ToolRegistryOptions {
   readonly tools?: readonly Tool[];
   readonly sources?: readonly ToolSource[];
+  /** Makes the sources read what they know; called for tools of theirs only. */
+  readonly refresh?: () => Promise<void>;
   /** Called when a call ends after its attempt was aborted or timed out; a process warning by default. */
   readonly onLate?: (late: LateOutcome) => void;
 }
@@ -27,6 +29,8 @@ export interface ToolRegistry extends ToolPort {
   /** Swaps the tools made by `defineTool` at once; calls in flight end on the definition they began with. */
   replaceTools(tools: readonly Tool[]): void;
   reconcile: NonNullable<ToolPort["reconcile"]>;
+  refresh: NonNullable<ToolPort["refresh"]>;
+  disabled: NonNullable<ToolPort["disabled"]>;
 }
 
 const sourceNamePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -46,7 +50,11 @@ export function createToolRegistry(options: ToolRegistryOptions = {}): ToolRegis
     const source = sources.find((candidate) => name.startsWith(`${candidate.name}.`)) ?? local;
     const localName = source === local ? name : name.slice(source.name.length + 1);
     const summary = source.list().find((tool) => tool.name === localName);
-    if (summary === undefined) throw unknownTool(name, list());
+    if (summary === undefined) {
+      const why = source.refusalOf?.(localName);
+      if (why !== undefined) throw new BatonError("tool-disabled", why, { details: { sent: false, name } });
+      throw unknownTool(name, list());
+    }
     return { source, localName, summary: { ...summary, name } };
   };
 
@@ -67,6 +75,15 @@ export function createToolRegistry(options: ToolRegistryOptions = {}): ToolRegis
       const guarded = { tool: name, call, timeoutMs: source.timeoutMs?.(localName), onLate };
       return runGuarded(guarded, (own) => ask(localName, args, own));
     },
+    refresh(names) {
+      const isOfSource = (name: string) => sources.some((source) => name.startsWith(`${source.name}.`));
+      if (sources.length === 0 || (names !== undefined && !names.some(isOfSource))) return undefined;
+      return options.refresh?.();
+    },
+    disabled: () =>
+      sources.flatMap((source) =>
+        (source.disabled?.() ?? []).map(({ name, why }) => ({ name: `${source.name}.${name}`, why })),
+      ),
     replaceTools: (tools) => {
       local = mount(tools, sources);
     },

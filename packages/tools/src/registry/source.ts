@@ -14,6 +14,10 @@ export interface ToolSource {
   list(): readonly ToolSummary[];
   run(name: string, args: unknown, call: ToolCall): Promise<unknown>;
   reconcile?(name: string, args: unknown, call: ToolCall): Promise<ToolReconciliation>;
+  /** Tools that exist and may not be called now, with the reason; they are not listed. */
+  disabled?(): readonly { readonly name: string; readonly why: string }[];
+  /** Why a tool that is not listed cannot be called; undefined: there is none of that name. */
+  refusalOf?(name: string): string | undefined;
   /** Ends the call after this many ms. */
   timeoutMs?(name: string): number | undefined;
 }

@@ -1,10 +1,11 @@
 /** An attempt of an agent from its step: what it is told, what it may call, and how far its journal is. */
 import { BatonError } from "@baton/core";
-import { agentDefinition, type CallResult, resultsRead } from "@baton/core/agent";
+import { agentDefinition, type CallResult, memorySearch, memoryStore, resultsRead } from "@baton/core/agent";
 import type { PerformContext, StepOutput, ToolSummary } from "@baton/core/ports";
 import { askUser } from "@baton/core/questions";
 import { z } from "zod";
 import { gatherMaterial } from "../../context/material.ts";
+import { freshTools, isForeign } from "../../effects/tools.ts";
 import { withMemory } from "../../memory/tools.ts";
 import { untilAnswered } from "../../pipeline/patience.ts";
 import { askUserTool } from "../../questions/ask-user.ts";
@@ -12,6 +13,9 @@ import { journalOf, type LongResults } from "./journal.ts";
 import { resultsReadTool, withResults } from "./results.ts";
 import type { AgentPerformerParts, Run } from "./run.ts";
 import { childTold, subAgentsOf } from "./sub-agents.ts";
+
+/** Every agent may have them, whatever its task says of the installation's tools. */
+const ownTools: ReadonlySet<string> = new Set([askUser, memoryStore, memorySearch]);
 
 export async function openRun(given: AgentPerformerParts, context: PerformContext): Promise<Run> {
   const { step, config } = context;
@@ -21,9 +25,11 @@ export async function openRun(given: AgentPerformerParts, context: PerformContex
   const long: LongResults = new Map();
   const remembering = withMemory(given.tools, given.store, definition.name, given.newId);
   const parts = { ...given, tools: withResults(remembering, (callNo) => wholeResult(run, callNo)) };
+  const names = definition.tools.filter((name) => ownTools.has(name) || !isForeign(name, step.task.settings));
+  await freshTools(given, names, context.signal);
   // A worker that lacks a tool has to say so before anything was spent.
   const tools = new Map<string, ToolSummary>([
-    ...definition.tools.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)] as const),
+    ...names.map((name) => [name, name === askUser ? askUserTool : parts.tools.find(name)] as const),
     ...[...subAgents].map(([name, { tool }]) => [name, tool] as const),
   ]);
   // So that every worker numbers the calls alike, it is there before it is told of.

@@ -6,7 +6,7 @@
  *
  * 1. A call that the ledger has is never made again; a model call that died with its worker is made again, and shown as
  *    lost.
- * 2. A tool that the definition does not name is never called: the model is told so, and the trace says it.
+ * 2. A tool that the definition does not name, or the task does not allow, is never called: the model is told so, and the trace says it.
  * 3. A call that waits for a person's word, and a question of the agent's own, let the step wait without a worker once
  *    the other calls of the turn are made; what was said stands in the journal of questions.
  * 4. Agents that it calls work in tasks of their own, which the step waits for in the same way.

@@ -46,6 +46,8 @@ export function withResults(tools: ToolPort, textOf: (callNo: number) => string 
     list: () => [...tools.list(), resultsReadTool],
     find: (name) => (name === resultsRead ? resultsReadTool : tools.find(name)),
     run: async (name, args, call) => (name === resultsRead ? read(args) : await tools.run(name, args, call)),
+    ...(tools.refresh !== undefined && { refresh: (names) => tools.refresh?.(names) }),
+    ...(tools.disabled !== undefined && { disabled: () => tools.disabled?.() ?? [] }),
     ...(tools.reconcile !== undefined && {
       reconcile: (name, args, call) => tools.reconcile?.(name, args, call) ?? Promise.resolve({ outcome: "unknown" }),
     }),

@@ -2,6 +2,7 @@
 import type { EngineStore, PerformContext, Performed, Performer, ToolSummary } from "@baton/core/ports";
 import type { ApprovalRule } from "@baton/core/questions";
 import { type CallParts, callTool } from "../../effects/call.ts";
+import { freshTools, refuseForeign } from "../../effects/tools.ts";
 import { untilAnswered } from "../../pipeline/patience.ts";
 import { judgeCall, ruleFor } from "../../questions/approval.ts";
 
@@ -15,12 +16,19 @@ const callNo = 1;
 export function createToolPerformer(parts: ToolPerformerParts): Performer {
   return async (context) => {
     const { config, step } = context;
-    const tool = parts.tools.find(String(config["tool"]));
+    const tool = await allowedTool(parts, context, String(config["tool"]));
     const args = config["arguments"] ?? {};
     const rule = ruleFor(step.task.settings.approvals ?? [], step, tool, args);
     if (rule !== undefined) return await byPermission(parts, context, tool, args, rule);
     return { performed: "output", output: await callTool(parts, context, { tool, args, callNo, isLast: true }) };
   };
+}
+
+/** Throws `unknown-tool` or `tool-disabled`. */
+async function allowedTool(parts: ToolPerformerParts, { step, signal }: PerformContext, name: string) {
+  refuseForeign(name, step.task.settings);
+  await freshTools(parts, [name], signal);
+  return parts.tools.find(name);
 }
 
 async function byPermission(
