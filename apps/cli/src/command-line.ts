@@ -4,7 +4,8 @@ import type { Scope } from "@baton/contracts";
 import { budget, usage } from "./commands/budget.ts";
 import { showConfig } from "./commands/config.ts";
 import { listDeadLetters, retryDeadLetters, showDeadLetter } from "./commands/dead-letters.ts";
-import { demo } from "./commands/demo.ts";
+import { demoAgent } from "./commands/demo-agent.ts";
+import { demo, type DemoOptions } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
 import { createKey, listKeys, revokeKey } from "./commands/key.ts";
 import { acceptMcp, listMcp } from "./commands/mcp.ts";
@@ -51,7 +52,13 @@ function addStackCommands(program: Command, ends: Ends): void {
     .option("--out <folder>", "where artifacts are saved (default: baton-output/<task id>)")
     .option("--data <folder>", "where data lives; a stack that runs there is used (default: .baton/demo)")
     .option("--verbose", "show every log line")
-    .action(ends(demo));
+    .option("--agent", "three agents, tools of MCP servers, an approval, a budget, and a worker that is killed")
+    .option("--yes", "with --agent: approve without asking")
+    .action(
+      ends((folder: string | undefined, options: DemoOptions) =>
+        (options.agent === true ? demoAgent : demo)(folder, options),
+      ),
+    );
   program
     .command("dev")
     .description("start PostgreSQL, the api and workers here, and keep them up")

@@ -37,6 +37,10 @@ export interface DemoOptions {
   readonly data?: string;
   readonly out?: string;
   readonly verbose?: boolean;
+  /** Three agents instead of a goal. */
+  readonly agent?: boolean;
+  /** Of the agents' demo: approves without asking. */
+  readonly yes?: boolean;
 }
 
 /** What the offline model waits before it answers, unless the settings say otherwise: a hosted one takes longer. */
@@ -69,7 +73,12 @@ export async function demo(folder: string | undefined, options: DemoOptions): Pr
 }
 
 /** Two demos that start at once take two data folders; with --data the stack that runs there is used. */
-async function startDemoStack(project: Project, options: DemoOptions, console: Console): Promise<LocalStack> {
+export async function startDemoStack(
+  project: Project,
+  options: DemoOptions,
+  console: Console,
+  env: Readonly<Record<string, string>> = {},
+): Promise<LocalStack> {
   for (;;) {
     const dataDir = await demoData(project, options.data);
     console.progress(
@@ -86,6 +95,7 @@ async function startDemoStack(project: Project, options: DemoOptions, console: C
         DISABLE_TASK_WORKER: "0",
         BATON_OFFLINE_LATENCY_MS: String(latencyOf(project)),
         BATON_CONCURRENCY: process.env["BATON_CONCURRENCY"] ?? slotsPerWorker,
+        ...env,
       },
       verbose: options.verbose === true,
     });
@@ -94,7 +104,7 @@ async function startDemoStack(project: Project, options: DemoOptions, console: C
 }
 
 /** Rejects when the stack ends before the task does. */
-async function endOf(stack: LocalStack): Promise<never> {
+export async function endOf(stack: LocalStack): Promise<never> {
   const { reason } = await stack.ended;
   throw new CommandFailure(exits.unavailable, `The stack ended: ${reason}. Its logs: ${stack.logFolder}`);
 }
@@ -167,7 +177,7 @@ async function perform({ client }: Connection, taskId: string, setting: Setting)
 }
 
 /** `worker-1` for `host/pid` when the process is one of ours. */
-function workerNames({ names }: LocalStack): (worker: string) => string {
+export function workerNames({ names }: LocalStack): (worker: string) => string {
   return (worker) => {
     const pid = /\/(\d+)$/.exec(worker)?.[1];
     return names.get(Number(pid)) ?? worker;

@@ -56,11 +56,12 @@ type Call = Omit<ModelToolCall, "id">;
 
 /** The first of the rules that has something to do. */
 function nextCalls(instruction: string, tools: readonly ModelTool[], done: readonly Done[]): readonly Call[] {
-  const folder = /^Folder: *(\S.*?) *$/m.exec(instruction)?.[1];
+  const folder = lineOf(instruction, "Folder");
   const agents = tools.filter(({ name }) => name.startsWith("agent."));
-  const named = [...new Set(instruction.match(readableFile))];
+  const named = [...new Set(instruction.replace(/^(?:Folder|Report): .*$/gm, "").match(readableFile))];
   const listing = tools.find((tool) => fits(tool, /list|glob/, ["path", "pattern"]) && !tool.name.includes("allowed"));
   const reading = tools.find((tool) => fits(tool, /read/, ["path"]));
+  // Whoever writes has been given what it writes, names of files included.
   const writing = tools.find((tool) => fits(tool, /write/, ["path", "name", "content"]));
   const of = (tool: ModelTool | undefined) => done.filter(({ call }) => call.tool === tool?.name);
 
@@ -73,7 +74,7 @@ function nextCalls(instruction: string, tools: readonly ModelTool[], done: reado
     return piecesOf(files).map((piece) => ({ tool: worker.name, input: { prompt: workOn(folder, piece) } }));
   if (last !== undefined && of(last).length === 0) {
     const found = of(worker).map(({ content }) => content);
-    return [{ tool: last.name, input: { prompt: [heading(folder), ...found].join("\n\n") } }];
+    return [{ tool: last.name, input: { prompt: [headings(instruction), ...found].join("\n\n") } }];
   }
 
   const read = new Set(of(reading).map(({ call }) => pathOf(call)));
@@ -83,7 +84,8 @@ function nextCalls(instruction: string, tools: readonly ModelTool[], done: reado
 
   if (writing !== undefined && of(writing).length === 0) {
     const content = reportOf(instruction, sourcesOf(reading, done));
-    const input = filled(writing, { path: inside(folder, "report.md"), name: "report.md", content });
+    const path = lineOf(instruction, "Report") ?? inside(folder, "report.md");
+    const input = filled(writing, { path, name: "report.md", content });
     return [{ tool: writing.name, input }];
   }
   return [];
@@ -112,9 +114,12 @@ function piecesOf(files: readonly string[]): readonly (readonly string[])[] {
   return Array.from({ length: count }, (_one, at) => files.filter((_file, index) => index % count === at));
 }
 
-const heading = (folder: string | undefined): string => (folder === undefined ? "" : `Folder: ${folder}`);
+/** What stands in a line of its own after `<name>:`. */
+const lineOf = (instruction: string, name: "Folder" | "Report"): string | undefined =>
+  new RegExp(`^${name}: *(\\S.*?) *$`, "m").exec(instruction)?.[1];
+const headings = (instruction: string): string => (instruction.match(/^(?:Folder|Report): .*$/gm) ?? []).join("\n");
 const workOn = (folder: string | undefined, files: readonly string[]): string =>
-  [heading(folder), `Read and summarise: ${files.join(", ")}`].join("\n").trim();
+  `${folder === undefined ? "" : `Folder: ${folder}\n`}Read and summarise: ${files.join(", ")}`;
 const inside = (folder: string | undefined, file: string): string =>
   folder === undefined || file.startsWith("/") ? file : `${folder}/${file}`;
 const pathOf = ({ input }: ModelToolCall): string => String((input as { readonly path?: unknown } | null)?.path);
@@ -131,7 +136,7 @@ function reportOf(instruction: string, sources: readonly Source[]): string {
     const findings = sources.flatMap((source) => summarize(source, { sentenceCount: 3, charCount: 600 }));
     return labelled(sections(findings), "Every sentence stands word for word in the file above it.");
   }
-  const given = instruction.replace(/^Folder: .*$/m, "").trim();
+  const given = instruction.replace(/^(?:Folder|Report): .*$/gm, "").trim();
   return given.startsWith(offlineLabel) ? given : labelled(given);
 }
 
