@@ -21,6 +21,7 @@ import { uiStream } from "./chat/streams.ts";
 import { orchestrationCode } from "./orchestration/code.ts";
 import { deadLetterCode } from "./dead-letters/code.ts";
 import { effectCode } from "./effects/code.ts";
+import { evaluationCode } from "./evaluations/code.ts";
 import { questionCode } from "./questions/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
@@ -53,6 +54,7 @@ export function createApi(given: ApiDeps): Api {
       ...budgetCode(deps),
       ...chatCode(deps, creation),
       ...orchestrationCode(deps, creation),
+      ...evaluationCode(deps, creation),
       ...serviceCode(deps),
     },
   });

@@ -17,6 +17,7 @@ export { statusOfStep, statusOfTask } from "./wire/statuses.ts";
 export type { DeadLetter, DeadLetterDetails, DeadLetterGroup } from "./wire/dead-letter.ts";
 export type { TaskBudget, TenantBudget, Usage } from "./wire/budget.ts";
 export type { TaskEffect } from "./wire/effect.ts";
+export type { EvaluatedDecision, EvaluatedPlan } from "./wire/evaluation.ts";
 export type { Question } from "./wire/question.ts";
 export type { Artifact, Step, Task } from "./wire/task.ts";
 export type { Trace, TraceStreamEvent } from "./wire/trace.ts";

@@ -78,6 +78,11 @@ export class TaskCreation {
     return { ...settings, ...resolved };
   }
 
+  /** @throws BatonError unknown-model or unknown-tool, naming the field of a body that names them at its top */
+  settingsNamed(own: Pick<TaskSettingsInput, "model" | "tools">): TaskSettings {
+    return this.#settings(own, "");
+  }
+
   #knownTools(): ReadonlySet<string> {
     return new Set(this.#deps.tools.list().map(({ name }) => name));
   }

@@ -13,6 +13,7 @@ import { budgetRoutes } from "./budgets.ts";
 import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { effectRoutes } from "./effects.ts";
+import { evaluationRoutes } from "./evaluations.ts";
 import { questionRoutes } from "./questions.ts";
 import { serviceRoutes } from "./service.ts";
 import type { RouteShape } from "./shape.ts";
@@ -26,6 +27,7 @@ export const routes = {
   ...agentRoutes,
   ...budgetRoutes,
   ...chatRoutes,
+  ...evaluationRoutes,
   ...serviceRoutes,
 } satisfies Record<string, RouteShape>;
 export type Routes = typeof routes;
