@@ -10,15 +10,13 @@ const prompts: readonly (readonly [Operation, string])[] = [
   ["dates", "List the dates on this page."],
 ];
 
-const sends = /\b(?:send|post|put|upload|submit|publish)\b/i;
-
 export const page: Family = {
   id: "page",
   can: "fetch a page by its address and summarise it, or list its decisions, links, headings or dates",
   example: "Fetch https://example.com/notes.html and summarise it",
   needs: () => ["http.get", "artifact.write"],
-  // A goal that names a file beside the page, or sends something there, asks for more than this plan does.
-  matches: (goal) => goal.urls.length === 1 && goal.files.length === 0 && !sends.test(goal.words),
+  // A goal that names a file beside the page asks for more than this plan does.
+  matches: (goal) => goal.urls.length === 1 && goal.files.length === 0,
   plan: (goal) => {
     const url = goal.urls[0] as string;
     const prompt =
