@@ -218,7 +218,7 @@ function addInstallationCommands(program: Command, ends: Ends): void {
   program
     .command("eval")
     .description("how well a model decides: which messages need a plan, and which plans goals get")
-    .option("--file <file>", "labelled messages and goals in YAML, also several times (default: Baton's own)", more, [])
+    .option("--file <file>", "labelled messages and goals in YAML, also several times (default: Baton's own)", more)
     .option("--model <provider/model>", "instead of the configured one", modelName)
     .option("--misses", "list what was wrong, and why")
     .option("--at-least <share>", "end with 1 when a smaller share is right, like 0.9", share)
@@ -245,7 +245,7 @@ function count(text: string): number {
   throw new InvalidArgumentError("Name a whole number from 1 to 999.");
 }
 
-const more = (file: string, before: readonly string[]): readonly string[] => [...before, file];
+const more = (file: string, before: readonly string[] = []): readonly string[] => [...before, file];
 
 function share(text: string): number {
   if (/^(?:0(?:\.\d{1,6})?|1(?:\.0{1,6})?)$/.test(text)) return Number(text);

@@ -153,12 +153,12 @@ describe("a model behind the api", () => {
     expect(stdout).toMatch(/^3 answers refused on the way to a plan$/m);
     expect(stdout).toMatch(/median answer \d.*, \d+ calls, [\d,]+ tokens, \$\d\.\d{4}$/m);
     const [, misses = ""] = stdout.split("6 misses");
-    expect(misses).toMatch(/ wrong: needs a plan and got none: One answer is enough\./);
-    expect(misses).toMatch(/ unusable: output-invalid: The model gave no usable decision/);
-    expect(misses).toMatch(/ slow: parallel: b waits for a/);
-    expect(misses).toMatch(/ merged: deliverables: no step of its own makes /);
-    expect(misses).toMatch(/ shell: planning-failed: /);
-    expect(misses).toMatch(/ foreign: unknown-tool: This installation has no mail\.send/);
+    expect(misses).toMatch(/ wrong: needs a plan and got none\n {4}One answer is enough\./);
+    expect(misses).toMatch(/ unusable: output-invalid\n {4}The model gave no usable decision/);
+    expect(misses).toMatch(/ slow: parallel\n {4}b waits for a/);
+    expect(misses).toMatch(/ merged: deliverables\n {4}no step of its own makes /);
+    expect(misses).toMatch(/ shell: planning-failed\n {4}The model gave no valid plan/);
+    expect(misses).toMatch(/ foreign: unknown-tool\n {4}This installation has no mail\.send/);
   });
 
   it("that does not exist is refused before anything is counted", async () => {

@@ -15,7 +15,7 @@ import { onInterrupt } from "./interrupt.ts";
 import type { ModelName } from "./run.ts";
 
 interface EvalOptions {
-  readonly file: readonly string[];
+  readonly file?: readonly string[];
   readonly model?: ModelName;
   readonly atLeast?: number;
   readonly misses?: boolean;
@@ -32,7 +32,7 @@ const ownFiles = ["messages.yaml", "goals.yaml"].map((name) =>
 );
 
 export async function evaluate(options: EvalOptions): Promise<number> {
-  const files = options.file.length === 0 ? ownFiles.map((path) => ({ file: path, path })) : options.file.map(named);
+  const files = options.file === undefined ? ownFiles.map((path) => ({ file: path, path })) : options.file.map(named);
   const set = parseEvaluationSets(await Promise.all(files.map(read)));
   const { client } = await connect(options.data);
   const console = openConsole();

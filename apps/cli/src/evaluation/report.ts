@@ -1,6 +1,6 @@
 /** An evaluation as tables for a terminal. */
 import type { EvaluatedDecision } from "@baton/contracts";
-import { duration, fit, oneLine, printable } from "../console/text.ts";
+import { duration, fit, oneLine, wrap } from "../console/text.ts";
 import { type JudgedMessage, scoreDecisions } from "./decisions.ts";
 import { type JudgedGoal, scorePlans } from "./plans.ts";
 
@@ -109,25 +109,29 @@ function table(judged: readonly Judged[]): string[] {
   ];
 }
 
+const whyChars = 240;
+
 export function missLines({ goals, messages }: Pick<Evaluation, "goals" | "messages">, columns: number): string[] {
-  const lines = [
-    ...messages
-      .filter(({ right }) => !right)
-      .map(({ error, expected, id, why }) => {
-        const what = error ?? (expected ? "needs a plan and got none" : "needs no plan and got one");
-        return `${id}: ${what}: ${why}`;
-      }),
-    ...goals
-      .filter(({ right }) => !right)
-      .map(({ error, id, verdicts }) => {
-        const failed = verdicts.filter(({ passed }) => !passed);
-        return `${id}: ${error ?? failed.map(({ check }) => check).join(", ")}: ${failed.map(({ why }) => why).join("; ")}`;
-      }),
+  const wrongMessages = messages.filter(({ right }) => !right);
+  const wrongGoals = goals.filter(({ right }) => !right);
+  const misses = [
+    ...wrongMessages.map(({ error, expected, id, why }) => {
+      const what = error ?? (expected ? "needs a plan and got none" : "needs no plan and got one");
+      return { id, what, why };
+    }),
+    ...wrongGoals.map(({ error, id, verdicts }) => {
+      const failed = verdicts.filter(({ passed }) => !passed);
+      const what = error ?? failed.map(({ check }) => check).join(", ");
+      return { id, what, why: failed.map(({ why }) => why).join("; ") };
+    }),
   ];
-  if (lines.length === 0) return [];
+  if (misses.length === 0) return [];
   return [
     "",
-    `${plural(lines.length, "miss").replace(/misss$/, "misses")}`,
-    ...lines.map((line) => fit(`  ${oneLine(printable(line))}`, columns)),
+    misses.length === 1 ? "1 miss" : `${whole(misses.length)} misses`,
+    ...misses.flatMap(({ id, what, why }) => [
+      fit(`  ${id}: ${what}`, columns),
+      ...wrap(fit(oneLine(why), whyChars), columns, "    ").split("\n"),
+    ]),
   ];
 }
