@@ -26,12 +26,14 @@ function isBeingBuilt(folder: string): boolean {
   return /^(?:export \{\s*\};?)?$/.test(code);
 }
 
+/** Started by their paths, as an operator's file of MCP servers does it. */
+const mcpServers = ["@modelcontextprotocol/server-filesystem"];
+
 function room(folder: string) {
   const entry = ["src/main.ts", "test/**/*.ts", ...(startedByPath[folder] ?? [])];
   if (isBeingBuilt(folder)) return { entry: [...entry, "src/**/*.ts"], ignoreDependencies: [/.*/] };
-  // Started by its path, as an operator's file of MCP servers does it.
-  if (folder === "tests")
-    return { entry: ["**/*.ts"], ignoreDependencies: ["@modelcontextprotocol/server-filesystem"] };
+  if (folder === "tests") return { entry: ["**/*.ts"], ignoreDependencies: mcpServers };
+  if (folder === "apps/cli") return { entry, ignoreDependencies: mcpServers };
   if (folder === "bench" || folder === "examples") return { entry: ["**/*.ts"] };
   if (folder === "tooling") return { entry: ["bootstrap.mjs", "verify.ts", "test/**/*.ts"] };
   return { entry };

@@ -21,7 +21,14 @@ const pages = [
     .map((path) => join("docs", path)),
 ];
 /** Pages for people who use Baton; what they say to type is performed. */
-const manuals = ["README.md", "docs/cli.md", "docs/demo.md", "docs/approvals.md", "docs/tools-mcp.md"];
+const manuals = [
+  "README.md",
+  "docs/cli.md",
+  "docs/demo.md",
+  "docs/approvals.md",
+  "docs/tools-mcp.md",
+  "docs/deciding.md",
+];
 const commands = manuals.flatMap((page) => commandsOf(read(page)));
 const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 /** For commands of which only the names count. */
@@ -132,6 +139,8 @@ onEachBackend("what README.md and docs/ say to type", (backend) => {
     model = await startScriptedModel();
     folder = await mkdtemp(join(tmpdir(), "baton-readme-"));
     await writeFile(join(folder, "note.md"), "We decided to wait.\n");
+    const [, cases = ""] = /^```yaml\n([\s\S]*?)^```/m.exec(read("docs/deciding.md")) ?? [];
+    await writeFile(join(folder, "cases.yaml"), cases);
     const tools = fileURLToPath(new URL("tools", import.meta.url));
     const servers = await writeServers(join(folder, "mcp.json"), folder);
     stack = await startStack({

@@ -110,8 +110,9 @@ export const kindRules: Readonly<Record<RoomKind, KindRule>> = {
   cli: {
     rule: "cli-speaks-only-to-the-api",
     mayImport: ["client", "contracts"],
-    also: ["packages/embedded", "packages/config"],
-    because: "what it needs is on the wire (`dev` alone supervises the local stack, `config` alone reads its files)",
+    also: ["packages/embedded", "packages/config", "packages/definitions"],
+    because:
+      "what it needs is on the wire (`dev` alone supervises the local stack, `config` and `eval` alone read the caller's files)",
   },
   web: {
     rule: "web-speaks-only-to-the-api",

@@ -22,6 +22,7 @@ import { orchestrationCode } from "./orchestration/code.ts";
 import { deadLetterCode } from "./dead-letters/code.ts";
 import { effectCode } from "./effects/code.ts";
 import { mcpCode } from "./mcp/code.ts";
+import { evaluationCode } from "./evaluations/code.ts";
 import { questionCode } from "./questions/code.ts";
 import { createCursors } from "./request/cursor.ts";
 import { secureHeaders } from "./request/secure-headers.ts";
@@ -55,6 +56,7 @@ export function createApi(given: ApiDeps): Api {
       ...budgetCode(deps),
       ...chatCode(deps, creation),
       ...orchestrationCode(deps, creation),
+      ...evaluationCode(deps, creation),
       ...serviceCode(deps),
     },
   });

@@ -14,7 +14,7 @@ import type { LogPort, MeterPort } from "@baton/core/ports";
 import { openAgentFolder } from "@baton/definitions";
 import { lifetimeVariable } from "@baton/embedded/lifetime";
 import { modelsWithinTenant } from "@baton/executor";
-import { shouldOrchestrate } from "@baton/orchestrator";
+import { decomposeGoal, reservedIds, shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
 import { openRuntime, startLives } from "@baton/runtime";
 import type { FailPoints, Lives, Runtime } from "@baton/runtime";
@@ -115,8 +115,15 @@ function depsOf(
       return meter.text();
     },
     loopLagMs,
-    decide: (message, { tenantId, model, signal }) =>
-      shouldOrchestrate(message, { models: modelsWithinTenant(models, store, tenantId), model, signal }),
+    decide: (message, { tenantId, ...asking }) =>
+      shouldOrchestrate(message, { models: modelsWithinTenant(models, store, tenantId), ...asking }),
+    decompose: (goal, tools, { tenantId, settings: { concurrency, contextWindowLimit, maxSteps }, ...asking }) =>
+      decomposeGoal(goal, tools, {
+        models: modelsWithinTenant(models, store, tenantId),
+        reservedIds,
+        ...{ concurrency, contextWindowLimit, maxSteps },
+        ...asking,
+      }),
     ...(config.api.agentsFolder !== undefined && { agents: openAgentFolder(config.api.agentsFolder) }),
     boards: createBoards(queueBoardQueues(queue, boardPools(config))),
     mcpServers: mcpServers(config).map(({ name }) => name),

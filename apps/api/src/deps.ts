@@ -1,8 +1,9 @@
 /** What the API needs of the world: small ports that compose.ts fills. */
 import type { AgentDefinition } from "@baton/core/agent";
-import type { LivePort, LogPort, ModelPort, NewTrace, ToolPort } from "@baton/core/ports";
-import type { TaskSettingsInput } from "@baton/core/task";
-import type { ModelRef } from "@baton/core/plan";
+import type { BatonEvent } from "@baton/core/events";
+import type { LivePort, LogPort, ModelPort, NewTrace, ToolPort, ToolSummary } from "@baton/core/ports";
+import type { TaskSettings, TaskSettingsInput } from "@baton/core/task";
+import type { ModelRef, PlanSpec } from "@baton/core/plan";
 import type { ClientStore } from "@baton/store";
 
 export interface Decision {
@@ -11,8 +12,19 @@ export interface Decision {
   readonly reasons: readonly string[];
   readonly offline: boolean;
   readonly rule?: string;
+  /** Set when a model was asked and gave no usable answer, so that the wording decided. */
+  readonly unanswered?: true;
   /** What the decision adds to the account of the task that answers the message. */
   readonly traces: readonly NewTrace[];
+}
+
+/** Who asks a model what it decides, and what is told on the way. */
+export interface Asking {
+  readonly tenantId: string;
+  readonly model: ModelRef | undefined;
+  readonly signal: AbortSignal;
+  /** Told about every trace when it happens, also when there is no answer in the end. */
+  readonly trace?: (trace: BatonEvent) => void;
 }
 
 export interface ApiDeps {
@@ -23,10 +35,13 @@ export interface ApiDeps {
   /** The installation's agents; absent: there are none. */
   readonly agents?: { find(name: string): Promise<{ readonly definition: AgentDefinition } | undefined> };
   /** Whether a message is answered at once or becomes a task. */
-  readonly decide: (
-    message: string,
-    options: { readonly tenantId: string; readonly model: ModelRef | undefined; readonly signal: AbortSignal },
-  ) => Promise<Decision>;
+  readonly decide: (message: string, options: Asking) => Promise<Decision>;
+  /** A goal's plan, that nobody runs. */
+  readonly decompose: (
+    goal: string,
+    tools: readonly ToolSummary[],
+    options: Asking & { readonly input?: unknown; readonly settings: TaskSettings },
+  ) => Promise<{ readonly plan: PlanSpec; readonly offline: boolean; readonly estimatedDurationMs: number }>;
   /** The names of the configured MCP servers; their tools are named `<server>.<tool>`. */
   readonly mcpServers: readonly string[];
   readonly log: LogPort;

@@ -600,6 +600,36 @@ describe("the rest of the table", () => {
     });
   });
 
+  it("evaluates decisions and plans, with their cost, and starts nothing", async () => {
+    const tasks = async () => (await ask("listTasks", { query: "?limit=200" })).tasks.length;
+    const before = await tasks();
+    expect(await ask("evaluateDecision", { body: { message: "read every file" } })).toMatchObject({
+      decision: { orchestrate: true, confidence: 1 },
+      model: { provider: "offline", model: "offline-rules" },
+      calls: { count: 0 },
+      offline: true,
+    });
+    const goal = "Compare docs/a.md with docs/b.md";
+    const planned = await ask("evaluatePlan", { body: { goal } });
+    expect(planned).toMatchObject({ rejected: [], calls: { count: 1, estimated: true, costUsd: 0 }, offline: true });
+    expect(planned.plan.steps.map(({ id }: { id: string }) => id)).toEqual(["read", "compare", "keep"]);
+    const without = await ask("evaluatePlan", { body: { goal, tools: ["clock.now"] } });
+    expect(without).toMatchObject({ error: { code: "offline-cannot-plan" } });
+    expect(without.plan).toBeUndefined();
+    expect(await tasks()).toBe(before);
+  });
+
+  it.each([
+    ["plan", { goal: "g", tools: ["shell.exec"] }, 422, "unknown-tool"],
+    ["plan", { goal: "g", model: { provider: "nobody", model: "m" } }, 422, "unknown-model"],
+    ["plan", { goal: " " }, 400, "invalid-request"],
+    ["decision", { message: "m", model: { provider: "nobody", model: "m" } }, 422, "unknown-model"],
+    ["decision", { message: "m", orchestrate: true }, 400, "invalid-request"],
+  ])("refuses to evaluate a %s of %j", async (what, body, status, code) => {
+    const response = await at.call("POST", `/api/v1/evaluations/${what}`, { body });
+    expect([response.status, problem.parse(await response.json()).code]).toEqual([status, code]);
+  });
+
   it("was asked as a whole", () => {
     expect([...answered].sort()).toEqual(Object.keys(routes).sort());
   });

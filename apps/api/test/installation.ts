@@ -6,6 +6,7 @@ import { defaultTenantId, uuidv7 } from "@baton/core";
 import type { LivePort, WakeUp } from "@baton/core/ports";
 import { createPostgresLive } from "@baton/live";
 import { createModels, offlineRef } from "@baton/llm";
+import { decomposeGoal } from "@baton/orchestrator";
 import { openStore } from "@baton/store";
 import type { Store } from "@baton/store";
 import { createTestDatabase } from "@baton/testing/databases";
@@ -72,10 +73,11 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
       },
     },
   });
+  const models = createModels({ providers: { offline: { latencyMs: 0 } }, defaultModel: offlineRef, now: Date.now });
   const deps: ApiDeps = {
     store,
     live: counted,
-    models: createModels({ providers: { offline: { latencyMs: 0 } }, defaultModel: offlineRef, now: Date.now }),
+    models,
     tools: createToolRegistry({ tools: createBuiltinTools() }),
     decide: async (message) => ({
       orchestrate: message.includes("every"),
@@ -94,6 +96,8 @@ export async function createInstallation(postgresUrl: string, changes: Partial<A
         },
       ],
     }),
+    decompose: (goal, available, { settings: { maxSteps }, model, signal, trace }) =>
+      decomposeGoal(goal, available, { models, maxSteps, model, signal, trace }),
     mcpServers: ["archive"],
     log: {
       debug: () => undefined,

@@ -7,6 +7,7 @@ import { listDeadLetters, retryDeadLetters, showDeadLetter } from "./commands/de
 import { demoAgent } from "./commands/demo-agent.ts";
 import { demo, type DemoOptions } from "./commands/demo.ts";
 import { dev } from "./commands/dev.ts";
+import { evaluate } from "./commands/eval.ts";
 import { createKey, listKeys, revokeKey } from "./commands/key.ts";
 import { acceptMcp, listMcp } from "./commands/mcp.ts";
 import { migrateDatabase } from "./commands/migrate.ts";
@@ -239,6 +240,16 @@ function addInstallationCommands(program: Command, ends: Ends): void {
     .option(...dataOption)
     .action(ends(revokeKey));
   program
+    .command("eval")
+    .description("how well a model decides: which messages need a plan, and which plans goals get")
+    .option("--file <file>", "labelled messages and goals in YAML, also several times (default: Baton's own)", more)
+    .option("--model <provider/model>", "instead of the configured one", modelName)
+    .option("--misses", "list what was wrong, and why")
+    .option("--at-least <share>", "end with 1 when a smaller share is right, like 0.9", share)
+    .option(...jsonOption)
+    .option(...dataOption)
+    .action(ends(evaluate));
+  program
     .command("config")
     .description("print the settings in force; secrets are masked")
     .option(...jsonOption)
@@ -256,6 +267,13 @@ function scopes(text: string): Scope[] {
 function count(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Name a whole number from 1 to 999.");
+}
+
+const more = (file: string, before: readonly string[] = []): readonly string[] => [...before, file];
+
+function share(text: string): number {
+  if (/^(?:0(?:\.\d{1,6})?|1(?:\.0{1,6})?)$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Name a share from 0 to 1, like 0.9.");
 }
 
 function wholeCap(text: string): number | null {

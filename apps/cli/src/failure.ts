@@ -17,6 +17,7 @@ export class CommandFailure extends Error {
 
 export const exits = {
   usage: 64,
+  data: 65,
   noInput: 66,
   unavailable: 69,
   internal: 70,

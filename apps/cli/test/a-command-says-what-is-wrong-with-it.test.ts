@@ -30,6 +30,7 @@ describe("a wrong command line", () => {
     ["scopes that are none", ["key", "create", "ci", "--scopes", "all"], /Name some of read, write, admin/],
     ["a cap that is none", ["budget", id, "--tokens", "-5"], /Name a whole number, or none/],
     ["a group that is none", ["usage", "--by", "moon"], /Allowed choices are day, model, task/],
+    ["a share that is none", ["eval", "--at-least", "90"], /Name a share from 0 to 1, like 0\.9/],
     ["a model without its provider", ["demo", "--model", "claude"], /Name a provider and a model, like anthropic/],
   ])("with %s ends with 64 and names the fix", async (_what, args, said) => {
     const { exit, stdout, stderr } = await finished(baton(args, { cwd: await temporaryFolder() }));
@@ -49,6 +50,7 @@ describe("a wrong command line", () => {
       "why",
       "budget",
       "usage",
+      "eval",
       "cancel",
       "dead-letters",
       "resolve",

@@ -18,6 +18,7 @@ export type { DeadLetter, DeadLetterDetails, DeadLetterGroup } from "./wire/dead
 export type { TaskBudget, TenantBudget, Usage } from "./wire/budget.ts";
 export type { TaskEffect } from "./wire/effect.ts";
 export type { McpTool } from "./wire/mcp.ts";
+export type { EvaluatedDecision, EvaluatedPlan } from "./wire/evaluation.ts";
 export type { Question } from "./wire/question.ts";
 export type { Artifact, Step, Task } from "./wire/task.ts";
 export type { Trace, TraceStreamEvent } from "./wire/trace.ts";

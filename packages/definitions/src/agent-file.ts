@@ -4,6 +4,7 @@ import { agentDefinition } from "@baton/core/agent";
 import type { AgentDefinition } from "@baton/core/agent";
 import type { z } from "zod";
 import { type FrontMatter, readFrontMatter, refused } from "./front-matter.ts";
+import { problemsIn } from "./yaml-data.ts";
 
 /**
  * The name is the file's unless the front matter says another.
@@ -24,15 +25,7 @@ export function parseAgent(file: string, text: string): AgentDefinition {
 
 function problemsOf(file: string, text: string, matter: FrontMatter, issue: z.core.$ZodIssue): readonly string[] {
   const { path } = issue;
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const field = [...path, key].join(".");
-      return `${file}:${matter.lineOfKey(path, key)}: ${field}: there is no such field.`;
-    });
-  }
-  const line =
-    path[0] === "instructions"
-      ? text.slice(0, text.length - matter.body.length).split("\n").length
-      : matter.lineOf(path);
+  if (path[0] !== "instructions") return problemsIn(file, matter, issue);
+  const line = text.slice(0, text.length - matter.body.length).split("\n").length;
   return [`${file}:${line}: ${path.join(".")}: ${issue.message}`];
 }

@@ -15,6 +15,7 @@ export type { Decision } from "./decision/decide.ts";
 export type { ModelOptions } from "./model/access.ts";
 export { TaskOrchestrator } from "./orchestrator.ts";
 export type { TaskOrchestratorOptions } from "./orchestrator.ts";
+export { reservedIds } from "./performers/attempt.ts";
 export { createPerformers } from "./performers/performers.ts";
 export { decomposeGoal } from "./plan/decompose.ts";
 export type { DecomposedGoal } from "./plan/decompose.ts";

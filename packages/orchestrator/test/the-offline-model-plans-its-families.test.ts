@@ -35,7 +35,7 @@ it("its decisions and evaluations are taken as they are, labelled offline", asyn
   const decision = await shouldOrchestrate("Please look at the notes somebody left, and tell me about them", {
     models: offline,
   });
-  expect(decision).toMatchObject({ offline: true, orchestrate: false });
+  expect(decision).toMatchObject({ offline: true, orchestrate: true });
   expect(decision.rule).toBeUndefined();
   const step = { id: "a", description: "A", state: "completed", preview: "text" };
   const task = { goal: "g", tools: builtinTools, revisionCount: 0 };

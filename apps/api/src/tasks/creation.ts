@@ -67,6 +67,11 @@ export class TaskCreation {
     return { ...settings, ...resolved };
   }
 
+  /** @throws BatonError unknown-model, unknown-tool or tool-disabled, naming the field of a body that names them at its top */
+  async settingsNamed(own: Pick<TaskSettingsInput, "model" | "tools">): Promise<TaskSettings> {
+    return this.#settings(own, "", await readToolChoice(this.#deps));
+  }
+
   /** @throws BatonError unknown-model, unknown-mention, unknown-mcp-server, unknown-tool or tool-disabled */
   async settingsOf(capabilities: Capabilities): Promise<TaskSettings> {
     const { chatModel, mentions, allowedMcpServers } = capabilities;

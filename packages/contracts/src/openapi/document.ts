@@ -132,6 +132,7 @@ export function openApiDocument(version: string): JsonSchema {
       { name: "dead-letters", description: "Steps that are out of attempts: why, and what can be done." },
       { name: "budgets", description: "What may be spent, and what was." },
       { name: "chat", description: "Messages that are answered at once or become tasks." },
+      { name: "evaluations", description: "What a model would decide, without a task." },
       { name: "catalogues", description: "What plans may use." },
       { name: "keys", description: "API keys." },
       { name: "service", description: "Probes." },

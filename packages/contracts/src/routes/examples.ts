@@ -309,3 +309,23 @@ export const agentNotes = {
   notes: [{ id: otherId, text: "The harbour's minutes stand in minutes/.", taskId, createdAt: at }],
   nextCursor: null,
 };
+
+const spentHere = { count: 1, inputTokens: 310, outputTokens: 42, estimated: false, costUsd: 0.0016 };
+export const evaluateDecisionBody = { message: "Compare a.csv with b.csv" };
+export const evaluatedDecision = {
+  decision: { orchestrate: true, confidence: 0.9, reasons: ["Two files are to be read and compared."] },
+  model: { provider: "anthropic", model: "claude-sonnet-5-5" },
+  calls: spentHere,
+  durationMs: 912,
+  offline: false,
+};
+export const evaluatePlanBody = { goal: "Say what time it is now", tools: ["clock.now"] };
+export const evaluatedPlan = {
+  plan: { steps: [{ id: "now", type: "tool", tool: "clock.now", arguments: {} }] },
+  rejected: [],
+  estimatedDurationMs: 1_000,
+  model: { provider: "anthropic", model: "claude-sonnet-5-5" },
+  calls: spentHere,
+  durationMs: 1_830,
+  offline: false,
+};

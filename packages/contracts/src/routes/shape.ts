@@ -24,6 +24,7 @@ export interface RouteShape {
     | "agents"
     | "budgets"
     | "chat"
+    | "evaluations"
     | "catalogues"
     | "keys"
     | "mcp"

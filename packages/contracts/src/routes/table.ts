@@ -14,6 +14,7 @@ import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { effectRoutes } from "./effects.ts";
 import { mcpRoutes } from "./mcp.ts";
+import { evaluationRoutes } from "./evaluations.ts";
 import { questionRoutes } from "./questions.ts";
 import { serviceRoutes } from "./service.ts";
 import type { RouteShape } from "./shape.ts";
@@ -28,6 +29,7 @@ export const routes = {
   ...mcpRoutes,
   ...budgetRoutes,
   ...chatRoutes,
+  ...evaluationRoutes,
   ...serviceRoutes,
 } satisfies Record<string, RouteShape>;
 export type Routes = typeof routes;

@@ -18,6 +18,7 @@ export function planGoal(brief: {
 }): PlanSpec {
   const goal = readGoal(brief.goal);
   if (needsLanguageModel.test(goal.words)) throw cannotPlan("it asks for new text or judgement");
+  if (sends.test(goal.words)) throw cannotPlan("it asks to send something, and no family does");
   const family = families.find((each) => each.matches(goal));
   if (family === undefined) throw cannotPlan("it belongs to no family of goals that the rules know");
   const offered = new Set(brief.tools.map(({ name }) => name));
@@ -29,6 +30,8 @@ export function planGoal(brief: {
     throw cannotPlan(`the plan has ${plan.steps.length} steps and maxSteps is ${brief.maxSteps}`);
   return plan;
 }
+
+const sends = /\b(?:send|post|upload|submit|publish)\s+(?:it|them|the|this|a|an)\b/i;
 
 function cannotPlan(why: string): BatonError {
   return new BatonError(

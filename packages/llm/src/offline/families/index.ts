@@ -1,3 +1,4 @@
+import { collections } from "./collections.ts";
 import { comparison } from "./comparison.ts";
 import { contents } from "./contents.ts";
 import { count } from "./count.ts";
@@ -8,6 +9,7 @@ import { glossary } from "./glossary.ts";
 import { listing } from "./listing.ts";
 import { merge } from "./merge.ts";
 import { page } from "./page.ts";
+import { pages } from "./pages.ts";
 import { ranking } from "./ranking.ts";
 import { references } from "./references.ts";
 import { search } from "./search.ts";
@@ -18,10 +20,12 @@ import { tasks } from "./tasks.ts";
 export const families: readonly Family[] = [
   givenText,
   page,
+  pages,
   comparison,
   search,
   ranking,
   count,
+  collections,
   contents,
   glossary,
   decisions,

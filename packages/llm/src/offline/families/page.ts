@@ -15,7 +15,8 @@ export const page: Family = {
   can: "fetch a page by its address and summarise it, or list its decisions, links, headings or dates",
   example: "Fetch https://example.com/notes.html and summarise it",
   needs: () => ["http.get", "artifact.write"],
-  matches: (goal) => goal.urls.length === 1,
+  // A goal that names a file beside the page asks for more than this plan does.
+  matches: (goal) => goal.urls.length === 1 && goal.files.length === 0,
   plan: (goal) => {
     const url = goal.urls[0] as string;
     const prompt =
