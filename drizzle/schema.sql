@@ -64,6 +64,25 @@ create type baton_v1.step_key as (
 
 -- tables
 
+create table baton.agent (
+  tenant_id uuid not null,
+  name text not null,
+  version integer not null,
+  definition jsonb not null,
+  created_at timestamp with time zone not null,
+  created_by uuid,
+  deleted_at timestamp with time zone,
+  constraint agent_pkey PRIMARY KEY (tenant_id, name, version),
+  constraint agent_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id),
+  constraint agent_version_counts CHECK ((version > 0))
+);
+alter table baton.agent enable row level security;
+alter table baton.agent force row level security;
+create policy engine on baton.agent for all to baton_engine using (true) with check (true);
+create policy tenant on baton.agent for all to baton_api using ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid)) with check ((tenant_id = (NULLIF(current_setting('baton.tenant_id'::text, true), ''::text))::uuid));
+grant delete, insert, select, update on baton.agent to baton_api;
+grant delete, insert, select, update on baton.agent to baton_engine;
+
 create table baton.agent_note (
   tenant_id uuid not null,
   note_id uuid not null,
@@ -851,6 +870,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns numeric; sql immutable parallel safe; body sha256 0d5dfc5f823ee574f65d190c8897985eaddf72f8896046b7d103f82ac45189ed
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
 --   returns jsonb; plpgsql volatile; body sha256 665053a9d76ac0f9771984636e23eac34259a56e9aba56c2805d92ad4217d848
+-- function baton_v1.put_agent(p_tenant uuid, p_name text, p_definition jsonb, p_expected integer, p_by uuid)
+--   returns jsonb; plpgsql volatile; body sha256 a2b72932bed1ef8b64eaa6360dd12909ef1e2429adc5ccf7c55d52819a15dd76
 -- function baton_v1.questions_asked(p_questions jsonb, p_now timestamp with time zone)
 --   returns jsonb; sql immutable parallel safe; body sha256 403512707d7c53a53e3bed1304271b86c2eacec3ce6d2388d94021c95c4a2d0e
 -- function baton_v1.reap()

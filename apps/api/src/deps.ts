@@ -33,7 +33,13 @@ export interface ApiDeps {
   readonly models: Pick<ModelPort, "resolve" | "list">;
   readonly tools: Pick<ToolPort, "list" | "refresh" | "disabled">;
   /** The installation's agents; absent: there are none. */
-  readonly agents?: { find(name: string): Promise<{ readonly definition: AgentDefinition } | undefined> };
+  readonly agents?: {
+    find(name: string): Promise<{ readonly definition: AgentDefinition } | undefined>;
+    list(): Promise<{
+      readonly agents: readonly { readonly definition: AgentDefinition }[];
+      readonly problems: readonly string[];
+    }>;
+  };
   /** Whether a message is answered at once or becomes a task. */
   readonly decide: (message: string, options: Asking) => Promise<Decision>;
   /** A goal's plan, that nobody runs. */

@@ -124,3 +124,72 @@ describe("an agent", () => {
     expect(await refused("far")).toMatchObject({ code: "unknown-model", pointer: "/plan/steps/0/agent/model" });
   });
 });
+
+describe("an agent of the tenant's own", () => {
+  const url = "/api/v1/agents/clerk";
+  const body = { description: "Writes.", instructions: "Write.", tools: ["files.read"] };
+  const put = (given: object, headers: Record<string, string> = {}, path = url) =>
+    at.call("PUT", path, { body: given, headers });
+
+  it("is created, and each change is a version; the same again is none", async () => {
+    const first = await put(body, { "if-none-match": "*" });
+    expect([first.status, first.headers.get("etag")]).toEqual([201, '"1"']);
+    expect(await first.json()).toMatchObject({
+      name: "clerk",
+      origin: "api",
+      version: 1,
+      definition: { ...body, version: 1 },
+    });
+    expect((await put(body)).headers.get("etag")).toBe('"1"');
+    const second = await put({ ...body, description: "Writes well." }, { "if-match": '"1"' });
+    expect([second.status, second.headers.get("etag")]).toEqual([200, '"2"']);
+    const read = async (query = "") =>
+      (await (await at.call("GET", `${url}${query}`)).json()) as { definition: unknown };
+    expect((await read()).definition).toMatchObject({ description: "Writes well.", version: 2 });
+    expect((await read("?version=1")).definition).toMatchObject({ description: "Writes.", version: 1 });
+    expect((await at.call("GET", `${url}?version=9`)).status).toBe(404);
+  });
+
+  it("is not overwritten by who has not read it", async () => {
+    for (const headers of [{ "if-match": '"1"' }, { "if-none-match": "*" }]) {
+      const stale = await put({ ...body, description: "Mine." }, headers);
+      expect([stale.status, ((await stale.json()) as { code: string }).code]).toEqual([412, "version-conflict"]);
+    }
+    const odd = await put(body, { "if-match": "two" });
+    expect([odd.status, ((await odd.json()) as { code: string }).code]).toEqual([400, "invalid-request"]);
+  });
+
+  it("goes before a file of its name, and a task keeps the version it began with", async () => {
+    await write("clerk.md", "description: Of a file.");
+    expect(await created("clerk")).toMatchObject({ description: "Writes well.", version: 2 });
+    await put({ ...body, description: "Newer." });
+    const rows = await at.database.read<{ version: number }>(
+      "select (config->'agent'->>'version')::int as version from baton.task_execution_step where config->'agent'->>'name' = 'clerk'",
+    );
+    expect(rows).toEqual([{ version: 2 }]);
+  });
+
+  it("is listed beside the files, deleted, and created again under a newer version", async () => {
+    const list = async () =>
+      (await (await at.call("GET", "/api/v1/agents")).json()) as {
+        agents: { name: string; origin: string }[];
+        problems: string[];
+      };
+    const of = async (name: string) => (await list()).agents.find((each) => each.name === name)?.origin;
+    expect([await of("clerk"), await of("reader")]).toEqual(["api", "file"]);
+    expect((await list()).problems.join()).toContain("broken.md:3");
+    expect((await at.call("DELETE", url)).status).toBe(204);
+    expect((await at.call("DELETE", url)).status).toBe(404);
+    expect(await of("clerk")).toBe("file");
+    expect((await at.call("GET", `${url}?version=1`)).status).toBe(200);
+    expect((await put(body, { "if-none-match": "*" })).headers.get("etag")).toBe('"4"');
+  });
+
+  it("is refused with the fields that are wrong", async () => {
+    const bad = await put({ ...body, limits: { turns: 0 }, colour: "red" });
+    expect(bad.status).toBe(400);
+    const { errors } = (await bad.json()) as { errors: { pointer: string }[] };
+    expect(errors.map(({ pointer }) => pointer).toSorted()).toEqual(["/colour", "/limits/turns"]);
+    expect((await put(body, {}, "/api/v1/agents/No%20Name")).status).toBe(404);
+  });
+});

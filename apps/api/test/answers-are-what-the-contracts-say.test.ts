@@ -414,6 +414,15 @@ describe("a task over HTTP", () => {
     expect(shown.result).toBeUndefined();
   });
 
+  it("keeps agents in versions", async () => {
+    const body = { description: "Writes.", instructions: "Write." };
+    await ask("putAgent", { params: { name: "clerk" }, body });
+    await ask("putAgent", { params: { name: "clerk" }, body: { ...body, description: "Writes well." } });
+    expect(await ask("getAgent", { params: { name: "clerk" }, query: "?version=1" })).toMatchObject({ version: 1 });
+    expect((await ask("listAgents", {})).agents).toMatchObject([{ name: "clerk", version: 2 }]);
+    await ask("deleteAgent", { params: { name: "clerk" } });
+  });
+
   it("shows what its agents keep across tasks, and lets a person delete it", async () => {
     const { id } = await ask("createTask", { body: { plan: { steps: [plan.steps[0]] } } });
     const { ref } = await claim(at, id);

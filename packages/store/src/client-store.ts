@@ -392,6 +392,24 @@ export type BudgetChange =
   /** A cap below `least`: what is spent and under way. */
   | { readonly answer: "below"; readonly state: TaskState; readonly kind: BudgetKind; readonly least: number };
 
+/** An agent that was created over the api: a version never changes. */
+export interface AgentRow {
+  readonly name: string;
+  readonly version: number;
+  /** As core/agent defines it. */
+  readonly definition: unknown;
+  readonly createdAt: number;
+}
+
+export interface AgentPut {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly definition: unknown;
+  /** The newest version as the writer read it, 0 for none; undefined: whatever it is. */
+  readonly expected?: number | undefined;
+  readonly by?: string | undefined;
+}
+
 export type TenantScope = "tenant" | "tenant-day";
 
 export interface UsageQuery {
@@ -499,6 +517,20 @@ export interface ClientStore {
   readTenantBudget(tenantId: string, scope: TenantScope): Promise<BudgetRow>;
   setTenantBudget(tenantId: string, scope: TenantScope, caps: TenantCaps): Promise<void>;
   usage(query: UsageQuery): Promise<{ readonly total: UsageRow; readonly rows: readonly UsageRow[] }>;
+
+  /** A version more, unless it says what the newest one says. */
+  putAgent(
+    put: AgentPut,
+  ): Promise<{ readonly answer: "created" | "changed" | "unchanged" | "stale"; readonly version: number }>;
+  /** The newest that is not deleted, unless a version is named. */
+  findAgent(query: {
+    readonly tenantId: string;
+    readonly name: string;
+    readonly version?: number | undefined;
+  }): Promise<AgentRow | undefined>;
+  listAgents(tenantId: string): Promise<readonly AgentRow[]>;
+  /** False when there is none. */
+  deleteAgent(tenantId: string, name: string): Promise<boolean>;
 
   /** What an agent keeps across tasks, newest first. */
   listNotes(query: {

@@ -3,6 +3,7 @@ export type { MigrateResult } from "./migrations/migrate.ts";
 export { openStore } from "./store.ts";
 export type { Store, StoreOptions } from "./store.ts";
 export type {
+  AgentRow,
   ApiKeyRow,
   ArtifactRow,
   BudgetChange,

@@ -19,6 +19,7 @@ import type {
   SessionOptions,
   StopSignal,
 } from "@baton/core/ports";
+import { deleteAgent, findAgent, listAgents, putAgent } from "./agents/agents.ts";
 import { listArtifacts, readArtifact, saveArtifact } from "./artifacts/artifacts.ts";
 import { createBudgets } from "./budgets/budgets.ts";
 import { changeTaskBudget, readTaskBudget, readTenantBudget, readUsage, setTenantBudget } from "./budgets/rows.ts";
@@ -280,6 +281,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     readTenantBudget: (tenantId, scope) => api(tenantId, (db) => readTenantBudget(db, tenantId, scope)),
     setTenantBudget: (tenantId, scope, caps) => api(tenantId, (db) => setTenantBudget(db, tenantId, scope, caps)),
     usage: (query) => inTenant(query, (db) => readUsage(db, query)),
+    putAgent: (put) => inTenant(put, (db) => putAgent(db, put)),
+    findAgent: (query) => inTenant(query, (db) => findAgent(db, query)),
+    listAgents: (tenantId) => api(tenantId, (db) => listAgents(db, tenantId)),
+    deleteAgent: (tenantId, name) => api(tenantId, (db) => deleteAgent(db, tenantId, name)),
     listNotes: (query) => inTenant(query, (db) => listNotes(db, query)),
     listMcp: (tenantId) => api(tenantId, (db) => listMcp(db, tenantId)),
     acceptMcpTool: (tenantId, seen) => api(tenantId, (db) => acceptMcpTool(db, tenantId, seen)),

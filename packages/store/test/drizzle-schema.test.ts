@@ -2,6 +2,7 @@ import { createTestDatabase, type TestDatabase } from "@baton/testing/databases"
 import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import * as agents from "../src/schema/agents.ts";
 import * as artifacts from "../src/schema/artifacts.ts";
 import * as budgets from "../src/schema/budgets.ts";
 import * as chat from "../src/schema/chat.ts";
@@ -21,6 +22,7 @@ import * as traces from "../src/schema/traces.ts";
 const withoutBuilder = ["installation", "live_message", "rate_limit"];
 
 const rooms = [
+  agents,
   artifacts,
   budgets,
   chat,

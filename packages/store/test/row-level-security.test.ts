@@ -82,6 +82,7 @@ async function fill(store: Store, tenantId: string): Promise<CreatedTask> {
   const reserved = await store.reserveCall({ kind: "model", ...caller, ...call });
   if ("reservationId" in reserved)
     await store.settleCall({ tenantId, reservationId: reserved.reservationId, outcome: "lost" });
+  await store.putAgent({ tenantId, name: "a", definition: { name: "a" } });
   await store.storeNote(attempt.ref, { agent: "a", noteId: newId(), source: "s", text: "a note" });
   await bench.admin.query("insert into baton.mcp_server (tenant_id, server, settings_hash) values ($1, 's', 'h')", [
     tenantId,

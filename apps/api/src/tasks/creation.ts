@@ -7,7 +7,7 @@
 import type { Mention, Routes } from "@baton/contracts";
 import { BatonError } from "@baton/core";
 import type { TaskRef } from "@baton/core";
-import { type AgentDefinition, reachableAgents } from "@baton/core/agent";
+import { type AgentDefinition, agentDefinition, reachableAgents } from "@baton/core/agent";
 import { bucketOf, buckets, taskState } from "@baton/core/lifecycle";
 import type { Bucket, TaskState } from "@baton/core/lifecycle";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
@@ -96,7 +96,7 @@ export class TaskCreation {
   ): Promise<CreatedTask> {
     const choice = await readToolChoice(this.#deps);
     const settings = this.#settings(body.settings ?? {}, "/settings", choice);
-    const plan = body.plan === undefined ? undefined : await this.#withAgents(body.plan, choice);
+    const plan = body.plan === undefined ? undefined : await this.#withAgents(principal.tenantId, body.plan, choice);
     if (plan !== undefined) this.#checkModels(plan);
     const { known, disabled: disabledTools } = choice;
     const knownTools = settings.tools === undefined ? known : new Set(settings.tools);
@@ -105,12 +105,12 @@ export class TaskCreation {
   }
 
   /** The plan with the agents that it names, and those that they may call, as they are defined now. */
-  async #withAgents(plan: PlanSpec, choice: ToolChoice): Promise<PlanSpec> {
+  async #withAgents(tenantId: string, plan: PlanSpec, choice: ToolChoice): Promise<PlanSpec> {
     const known = new Map<string, KnownAgent>();
     const find = async (name: string, pointer: string): Promise<KnownAgent> => {
       const found = known.get(name);
       if (found !== undefined) return found;
-      const definition = choice.expanded(await this.#agent(name, pointer), pointer);
+      const definition = choice.expanded(await this.#agent(tenantId, name, pointer), pointer);
       const agent = { definition, chars: JSON.stringify(definition).length };
       known.set(name, agent);
       return agent;
@@ -143,7 +143,10 @@ export class TaskCreation {
     return { ...plan, steps };
   }
 
-  async #agent(name: string, pointer: string): Promise<AgentDefinition> {
+  /** The tenant's own goes before the installation's. */
+  async #agent(tenantId: string, name: string, pointer: string): Promise<AgentDefinition> {
+    const own = await this.#deps.store.findAgent({ tenantId, name });
+    if (own !== undefined) return agentDefinition.parse({ ...(own.definition as object), version: own.version });
     try {
       const found = await this.#deps.agents?.find(name);
       if (found !== undefined) return found.definition;
@@ -153,7 +156,8 @@ export class TaskCreation {
     }
     const fix =
       this.#deps.agents === undefined ? "no agents folder is set (BATON_AGENTS)" : "its folder has no such file";
-    return refuse("unknown-agent", pointer, `There is no agent "${name}": ${fix}. Or hand its definition over.`);
+    const ways = `PUT /api/v1/agents/${name} creates it, or hand its definition over`;
+    return refuse("unknown-agent", pointer, `There is no agent "${name}": ${fix}. ${ways}.`);
   }
 
   #checkModels(plan: PlanSpec): void {

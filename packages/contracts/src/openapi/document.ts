@@ -127,7 +127,7 @@ export function openApiDocument(version: string): JsonSchema {
       { name: "tasks", description: "Durable work: start, follow, steer." },
       { name: "effects", description: "Calls to the outside: what was asked, what came of it, and what is in doubt." },
       { name: "questions", description: "What steps ask people: answers, approvals, rejections." },
-      { name: "agents", description: "What agents keep across tasks." },
+      { name: "agents", description: "Agents, in versions, and what they keep across tasks." },
       { name: "mcp", description: "Tools of MCP servers: what workers found, and what is accepted." },
       { name: "dead-letters", description: "Steps that are out of attempts: why, and what can be done." },
       { name: "budgets", description: "What may be spent, and what was." },

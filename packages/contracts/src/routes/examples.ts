@@ -305,6 +305,18 @@ export const mcpTool = {
   changedAt: at,
 };
 
+const limits = { turns: 50, tool_calls: 200 };
+const written = { description: "Writes mails.", instructions: "Write short mails.", tools: ["files.read"] };
+export const putAgentBody = written;
+export const agent = {
+  name: "writer",
+  origin: "api",
+  version: 3,
+  definition: { name: "writer", version: 3, ...written, agents: [], approvals: [], capabilities: [], limits },
+  createdAt: at,
+};
+export const agents = { agents: [agent], problems: [] };
+
 export const agentNotes = {
   notes: [{ id: otherId, text: "The harbour's minutes stand in minutes/.", taskId, createdAt: at }],
   nextCursor: null,

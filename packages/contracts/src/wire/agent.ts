@@ -1,6 +1,28 @@
-/** What agents keep across tasks. */
+/** Agents as they are created over the api, and what they keep across tasks. */
+import { agentDefinition, agentName } from "@baton/core/agent";
 import { z } from "zod";
 import { cursor, nextCursor, pageLimit, timestamp, uuid } from "./scalars.ts";
+
+export const putAgentBody = agentDefinition
+  .omit({ name: true, version: true })
+  .meta({ description: "Its name is the path's." });
+
+const agent = z.strictObject({
+  name: agentName,
+  origin: z
+    .enum(["api", "file"])
+    .meta({ description: "A file of the installation, or the tenant's own, which goes before it." }),
+  version: z.int().min(1).optional().meta({ description: "Of the tenant's own: each change is a version." }),
+  definition: agentDefinition,
+  createdAt: timestamp.optional(),
+});
+export type Agent = z.infer<typeof agent>;
+export const agentAnswer = agent;
+export const agentList = z.strictObject({
+  agents: z.array(agent).meta({ description: "By name." }),
+  problems: z.array(z.string()).meta({ description: "What is wrong with files of agents, one line each." }),
+});
+export const agentQuery = z.strictObject({ version: z.coerce.number().int().min(1).optional() });
 
 const agentNote = z.strictObject({
   id: uuid,

@@ -58,6 +58,8 @@ export type AgentLimits = z.infer<typeof agentLimits>;
 
 export const agentDefinition = z.strictObject({
   name: agentName,
+  /** Of one that was created over the api; a task shows by it which one it has. */
+  version: z.int().min(1).optional(),
   description: z.string().min(1).max(1_000),
   /** The body of the file: what the model is told first. */
   instructions: z.string().trim().min(1, "an agent needs instructions").max(100_000),

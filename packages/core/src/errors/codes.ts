@@ -29,6 +29,7 @@ export const errorCodes = {
   "method-not-allowed": { status: 405, exit: 64, title: "Method not allowed" },
   "unsupported-media-type": { status: 415, exit: 65, title: "Unsupported media type" },
   "illegal-transition": { status: 409, exit: 65, title: "The state does not allow this" },
+  "version-conflict": { status: 412, exit: 75, title: "It was changed since it was read" },
   "idempotency-key-malformed": { status: 400, exit: 65, title: "The Idempotency-Key is malformed" },
   "idempotency-key-in-flight": { status: 409, exit: 75, title: "The first request with this key is still running" },
   "idempotency-key-reused": { status: 422, exit: 65, title: "The Idempotency-Key was used with another body" },

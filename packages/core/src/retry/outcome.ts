@@ -30,6 +30,7 @@ export const outcomeOfCode = {
   "method-not-allowed": "fail",
   "unsupported-media-type": "fail",
   "illegal-transition": "fail",
+  "version-conflict": "fail",
   "idempotency-key-malformed": "fail",
   "idempotency-key-in-flight": "retry",
   "idempotency-key-reused": "fail",

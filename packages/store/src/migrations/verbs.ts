@@ -39,6 +39,7 @@ const verbFiles = [
   "../chat/append-replies.sql",
   "../dead-letters/dead-letters.sql",
   "../questions/questions.sql",
+  "../agents/agents.sql",
   "../children/children.sql",
   "../notes/notes.sql",
   "../mcp/mcp.sql",

@@ -1,4 +1,5 @@
 /** Every table, for typed queries of one's own. The truth is drizzle/*.sql. */
+export { agent } from "./agents.ts";
 export { artifact, blob } from "./artifacts.ts";
 export { budget, reservation, spending } from "./budgets.ts";
 export { chatMessage, chatThread } from "./chat.ts";
