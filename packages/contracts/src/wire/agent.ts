@@ -7,7 +7,7 @@ export const putAgentBody = agentDefinition
   .omit({ name: true, version: true })
   .meta({ description: "Its name is the path's." });
 
-const agent = z.strictObject({
+export const agentAnswer = z.strictObject({
   name: agentName,
   origin: z
     .enum(["api", "file"])
@@ -16,10 +16,9 @@ const agent = z.strictObject({
   definition: agentDefinition,
   createdAt: timestamp.optional(),
 });
-export type Agent = z.infer<typeof agent>;
-export const agentAnswer = agent;
+
 export const agentList = z.strictObject({
-  agents: z.array(agent).meta({ description: "By name." }),
+  agents: z.array(agentAnswer).meta({ description: "By name." }),
   problems: z.array(z.string()).meta({ description: "What is wrong with files of agents, one line each." }),
 });
 export const agentQuery = z.strictObject({ version: z.coerce.number().int().min(1).optional() });
