@@ -30,6 +30,8 @@ export const outcomeOfCode = {
   "method-not-allowed": "fail",
   "unsupported-media-type": "fail",
   "illegal-transition": "fail",
+  "thread-busy": "fail",
+  "attachment-refused": "fail",
   "idempotency-key-malformed": "fail",
   "idempotency-key-in-flight": "retry",
   "idempotency-key-reused": "fail",
