@@ -34,7 +34,9 @@ function room(folder: string) {
   if (isBeingBuilt(folder)) return { entry: [...entry, "src/**/*.ts"], ignoreDependencies: [/.*/] };
   if (folder === "tests") return { entry: ["**/*.ts"], ignoreDependencies: mcpServers };
   if (folder === "apps/cli") return { entry, ignoreDependencies: mcpServers };
-  if (folder === "bench" || folder === "examples") return { entry: ["**/*.ts"] };
+  if (folder === "bench") return { entry: ["**/*.ts"] };
+  // What a browser loads is named by its page.
+  if (folder === "examples") return { entry: ["**/*.ts", "chat/src/main.tsx"] };
   if (folder === "tooling") return { entry: ["bootstrap.mjs", "verify.ts", "test/**/*.ts"] };
   return { entry };
 }

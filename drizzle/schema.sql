@@ -214,10 +214,12 @@ create table baton.chat_message (
   task_id uuid,
   decision jsonb,
   created_at timestamp with time zone not null,
+  answer_due boolean not null default false,
   constraint chat_message_pkey PRIMARY KEY (tenant_id, thread_id, message_no),
   constraint chat_message_tenant_id_thread_id_fkey FOREIGN KEY (tenant_id, thread_id) REFERENCES baton.chat_thread(tenant_id, thread_id) ON DELETE CASCADE,
   constraint message_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
 );
+CREATE INDEX message_answer_due ON baton.chat_message USING btree (task_id, tenant_id) WHERE answer_due;
 CREATE UNIQUE INDEX message_id ON baton.chat_message USING btree (tenant_id, thread_id, message_id);
 alter table baton.chat_message enable row level security;
 alter table baton.chat_message force row level security;
@@ -574,6 +576,7 @@ create table baton.task_execution (
   parent_task_id uuid,
   root_task_id uuid,
   depth smallint not null default 0,
+  waits_in_thread boolean not null default false,
   constraint task_execution_pkey PRIMARY KEY (tenant_id, task_id),
   constraint task_execution_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id),
   constraint task_counters_not_negative CHECK ((LEAST(pending_count, ready_count, dispatched_count, backoff_count, running_count, waiting_count, failed_count, held_count, planning_count, evaluating_count, completed_count, skipped_count, cancelled_count, system_settled_count) >= 0)),
@@ -588,6 +591,7 @@ CREATE INDEX task_by_origin ON baton.task_execution USING btree (tenant_id, orig
 CREATE INDEX task_by_thread ON baton.task_execution USING btree (tenant_id, thread_id) WHERE (thread_id IS NOT NULL);
 CREATE INDEX task_finished ON baton.task_execution USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX task_running ON baton.task_execution USING btree (tenant_id, task_id) WHERE (state <> ALL (ARRAY['completed'::text, 'cancelled'::text, 'failed'::text]));
+CREATE INDEX task_waiting_in_thread ON baton.task_execution USING btree (task_id, tenant_id) WHERE waits_in_thread;
 alter table baton.task_execution enable row level security;
 alter table baton.task_execution force row level security;
 create policy engine on baton.task_execution for all to baton_engine using (true) with check (true);
@@ -784,12 +788,14 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns record; plpgsql volatile; body sha256 d1deebdbbd1b1f2891faaf5bd906577c7c0ee9866e84a7cdf36e215d6e58138a
 -- function baton_v1.advance_maps(p_parents baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 01fde7e6db198ae3bd4dc935004f199844e01e32d32ae49b1ca48cd8e3e308ab
+-- function baton_v1.amend_goal(p_tenant uuid, p_task uuid, p_text text, p_by text)
+--   returns text; plpgsql volatile; body sha256 ba3fbf2adaa7dfab6e873657399ba9eb6896f04216718b4fc0444120a16a726c
 -- function baton_v1.answer_question(p_tenant uuid, p_question uuid, p_word jsonb, p_room integer)
 --   returns jsonb; plpgsql volatile; body sha256 cc105a2b0dd2ddcd3dc69f4a2e46f450d599dfd7b980564bedac2b46075af1fb
 -- function baton_v1.append_live(p_topics text[], p_payloads text[])
 --   returns void; plpgsql volatile; body sha256 7c1ca10ac46646f9e3dca1d20e60f47732039a9252bf65ccc12c0867d8e7d3bd
 -- function baton_v1.append_replies(p_ok baton_v1.settling[], p_now timestamp with time zone)
---   returns void; sql volatile; body sha256 2cd36f7398634472cac8fac1546cf52ae2d6a08e293e544795644e52075475c7
+--   returns void; sql volatile; body sha256 3a5567c7229af546d9d17fba3855e7236bf218f7370a36e815893832b35c73db
 -- function baton_v1.apply(p_moves baton_v1.move[], p_drafts baton_v1.draft[], p_now timestamp with time zone, p_facts jsonb DEFAULT '[]'::jsonb)
 --   returns void; plpgsql volatile; body sha256 551ff8d262dc5f9e142841e06938e257e2ad2bd8a65988a8a9e8c523e42b72d9
 -- function baton_v1.attempt_inputs(p_keys baton_v1.step_key[], p_continued boolean, p_with_tasks boolean)
@@ -829,7 +835,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.create_task_of_client(p_tenant uuid, p_key uuid, p_defaults jsonb, p_request jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 24a0a49a8565d21a88755acbe775c3370cacb1588f1a4c0256468f202a6a245a
 -- function baton_v1.create_tasks(p_tasks jsonb, p_room integer)
---   returns jsonb; plpgsql volatile; body sha256 1d74fd8bab37fbee7578fd367e1932ef1edb47cccd26493bc2d4d4b953a6ada8
+--   returns jsonb; plpgsql volatile; body sha256 c7ba4120042a98ee25988c19f702bc6d7c7b1e0036e1db25f2466c97442e5a0e
 -- function baton_v1.created_caps(p_settings jsonb)
 --   returns jsonb; sql immutable parallel safe; body sha256 32ae512bb72485695700ccf8fe6b338ca9b9dc27c476985e9a045ad3d3d20679
 -- function baton_v1.dead_letter_group(p_code text, p_pattern text, p_type text, p_tool text)
@@ -922,6 +928,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 86673a66c0bdc0fd79fff2aa72cfb8188be65a0192d92759e960fc29f72fa2ef
+-- function baton_v1.start_waiting_tasks(p_room integer)
+--   returns jsonb; plpgsql volatile; body sha256 21200b7976cade8e3d404cad638d9ff4ac9159c68e33864b8e98ad5b402aca69
 -- function baton_v1.step_added(p_step jsonb)
 --   returns jsonb; sql stable parallel safe; body sha256 cf5f2759bafb41c2adcb78759eb5b126a8ed12d9cb1db2ec7f3362e10c142033
 -- function baton_v1.store_note(p_tenant uuid, p_agent text, p_note uuid, p_source text, p_text text, p_task uuid, p_most integer)

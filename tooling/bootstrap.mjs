@@ -33,6 +33,7 @@ const commands = {
   coverage: [vitest, "run", "--coverage"],
   chaos: [join("tests", "chaos", "main.ts")],
   bench: [join("bench", "main.ts")],
+  chat: [join("examples", "chat", "serve.ts")],
   verify: [join("tooling", "verify.ts")],
 };
 

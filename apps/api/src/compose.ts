@@ -14,12 +14,14 @@ import type { LogPort, MeterPort } from "@baton/core/ports";
 import { openAgentFolder } from "@baton/definitions";
 import { lifetimeVariable } from "@baton/embedded/lifetime";
 import { modelsWithinTenant } from "@baton/executor";
+import { type Loop, startLoop } from "@baton/housekeeping";
 import { decomposeGoal, reservedIds, shouldOrchestrate } from "@baton/orchestrator";
 import { queueBoardQueues } from "@baton/queue";
 import { openRuntime, startLives } from "@baton/runtime";
 import type { FailPoints, Lives, Runtime } from "@baton/runtime";
 import { watchLoopLag } from "@baton/telemetry";
 import { hashApiKey } from "./access/api-key.ts";
+import { keepThreads } from "./chat/answers.ts";
 import { createBoards } from "./board/boards.ts";
 import type { ApiDeps } from "./deps.ts";
 import { interactivePerformers } from "./interactive.ts";
@@ -60,7 +62,9 @@ export async function compose({ config, log, meter, failPoint }: ComposeOptions)
     loopLag.stop();
     await runtime.close();
   };
+  let threads: Loop | undefined;
   const stopPerforming = async (graceMs: number) => {
+    await threads?.stop();
     await lives?.stop(graceMs).catch((error: unknown) => log.warn("close-failed", { part: "interactive", error }));
   };
   try {
@@ -81,6 +85,11 @@ export async function compose({ config, log, meter, failPoint }: ComposeOptions)
     });
     const secret = await secretOf(runtime);
     await runtime.store.keepTaskDefaults(config.task);
+    threads = startLoop({
+      name: "threads",
+      round: () => keepThreads(runtime),
+      ...{ meter, log, monotonic: runtime.monotonic, random: Math.random },
+    });
     return { deps: { ...depsOf(runtime, config, log, meter, loopLag.read), secret }, stopPerforming, close };
   } catch (error) {
     await stopPerforming(0);

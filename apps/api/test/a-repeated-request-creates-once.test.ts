@@ -107,9 +107,9 @@ describe("an Idempotency-Key", () => {
 
   it("opens the same reply's stream again for a repeated chat message", async () => {
     const key = newKey();
-    const first = await post("/api/chat", chat, key);
+    const first = await post("/api/chat", { ...chat, id: "a thread of its own" }, key);
     const before = await at.database.rowCounts();
-    const second = await post("/api/chat", chat, key);
+    const second = await post("/api/chat", { ...chat, id: "a thread of its own" }, key);
     const [task] = await at.store.listTasks({
       tenantId: "00000000-0000-7000-8000-000000000001",
       kind: "reply",
@@ -123,7 +123,7 @@ describe("an Idempotency-Key", () => {
       expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
     }
     expect((await at.database.rowCounts())["task_execution"]).toBe(before["task_execution"]);
-    const third = await post("/api/chat", chat, key);
+    const third = await post("/api/chat", { ...chat, id: "a thread of its own" }, key);
     expect(await third.text()).toContain("Hello.");
   });
 

@@ -602,11 +602,20 @@ describe("the rest of the table", () => {
     expect((await at.call("GET", "/api/v1/budgets/year")).status).toBe(404);
     for (const id of ["health", "live", "ready", "metrics"] as const) await ask(id);
     expect((await ask("ready")).checks).toEqual({ store: "ok", workers: "serving", eventLoop: "ok" });
-    await ask("stopChat", { params: { id: "nowhere" } });
     await ask("resumeChat", { params: { id: "nowhere" } });
     await ask("chat", {
       body: { id: "t", message: { role: "user", parts: [{ type: "text", text: "read every file" }] } },
     });
+    const thread = await ask("getThread", { params: { id: "t" } });
+    expect(thread).toMatchObject({ id: "t", active: true, messages: [{ role: "user" }, { role: "assistant" }] });
+    expect(thread.messages[1].parts.map(({ type }: { type: string }) => type)).toEqual(["text", "data-task"]);
+    expect(thread.messages[1].parts[1].data).toMatchObject({ goal: "read every file", steps: [] });
+    expect((await ask("stopChat", { params: { id: "t" } })).cancelled).toHaveLength(1);
+    for (const [method, path] of [
+      ["GET", "/api/chat/nowhere/messages"],
+      ["POST", "/api/chat/nowhere/stop"],
+    ] as const)
+      expect((await at.call(method, path)).status).toBe(404);
   });
 
   it("evaluates decisions and plans, with their cost, and starts nothing", async () => {
@@ -675,6 +684,12 @@ it("what another tenant owns does not exist", async () => {
   expect((await at.call("POST", `/api/v1/tasks/${id}/cancel`, { key })).status).toBe(404);
   expect((await at.call("PATCH", `/api/v1/tasks/${id}/budget`, { key, body: { tokens: 5 } })).status).toBe(404);
   expect((await at.call("DELETE", `/orchestrate?taskId=${id}`, { key })).status).toBe(404);
+  const parts = [{ type: "text", text: "hello" }];
+  await (await at.call("POST", "/api/chat", { body: { id: "ours", message: { role: "user", parts } } })).body?.cancel();
+  expect((await at.call("GET", "/api/chat/ours/messages")).status).toBe(200);
+  expect((await at.call("GET", "/api/chat/ours/messages", { key })).status).toBe(404);
+  expect((await at.call("POST", "/api/chat/ours/stop", { key })).status).toBe(404);
+  expect((await at.call("GET", "/api/chat/ours/stream", { key })).status).toBe(204);
   expect(((await (await at.call("GET", "/api/v1/tasks", { key })).json()) as { tasks: unknown[] }).tasks).toEqual([]);
   expect((await at.store.getTask({ tenantId: defaultTenantId, taskId: id }))?.state).toBe("pending");
 });

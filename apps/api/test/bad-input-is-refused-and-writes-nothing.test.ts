@@ -14,6 +14,14 @@ const json = { "content-type": "application/json" };
 const tool = { id: "a", type: "tool", tool: "clock.now" };
 const llm = { id: "b", type: "llm", prompt: "x" };
 const chat = { id: "t", message: { role: "user", parts: [{ type: "text", text: "hello" }] } };
+const answered = (parts: readonly object[]) => ({ id: "t", message: { id: "m", role: "assistant", parts } });
+const call = {
+  type: "dynamic-tool",
+  toolCallId: "call-1-0",
+  toolName: "clock.now",
+  state: "approval-responded",
+  input: {},
+};
 const missing = "019abc00-0000-7000-8000-000000000001";
 const deep = (depth: number) => `{"goal":"g","input":${"[".repeat(depth)}${"]".repeat(depth)}}`;
 
@@ -287,8 +295,99 @@ const elsewhere: readonly Case[] = [
     body: { ...chat, message: { ...chat.message, role: "assistant" } },
     status: 400,
     code: "invalid-request",
+    pointer: "/message/id",
+  },
+  {
+    what: "a chat message of the system",
+    path: "/api/chat",
+    body: { ...chat, message: { ...chat.message, role: "system" } },
+    status: 400,
+    code: "invalid-request",
     pointer: "/message/role",
   },
+  {
+    what: "a message part of an unknown type",
+    path: "/api/chat",
+    body: { ...chat, message: { role: "user", parts: [{ type: "video", url: "data:," }] } },
+    status: 400,
+    code: "invalid-request",
+    pointer: "/message/parts/0/type",
+  },
+  {
+    what: "an answered message without a word",
+    path: "/api/chat",
+    body: answered([{ type: "text", text: "hello" }]),
+    status: 400,
+    code: "invalid-request",
+    pointer: "/message/parts",
+  },
+  {
+    what: "an answered message with a part of an unknown type",
+    path: "/api/chat",
+    body: answered([{ type: "tool-clock.now" }]),
+    status: 400,
+    code: "invalid-request",
+    pointer: "/message/parts/0/type",
+  },
+  {
+    what: "an approval without its verdict",
+    path: "/api/chat",
+    body: answered([{ ...call, approval: { id: missing } }]),
+    status: 400,
+    code: "invalid-request",
+    pointer: "/message/parts/0/approval",
+  },
+  {
+    what: "an approval whose id is none",
+    path: "/api/chat",
+    body: answered([{ ...call, approval: { id: "1", approved: true } }]),
+    status: 400,
+    code: "invalid-request",
+    pointer: "/message/parts/0/approval/id",
+  },
+  {
+    what: "an approval whose verdict is a text",
+    path: "/api/chat",
+    body: answered([{ ...call, approval: { id: missing, approved: "yes" } }]),
+    status: 400,
+    code: "invalid-request",
+    pointer: "/message/parts/0/approval/approved",
+  },
+  {
+    what: "an approval of what nobody asked",
+    path: "/api/chat",
+    body: answered([{ ...call, approval: { id: missing, approved: true } }]),
+    status: 404,
+    code: "not-found",
+    pointer: "/message/parts/0/approval/id",
+  },
+  {
+    what: "an unknown ifBusy",
+    path: "/api/chat",
+    body: { ...chat, ifBusy: "wait" },
+    status: 400,
+    code: "invalid-request",
+    pointer: "/ifBusy",
+  },
+  ...[
+    ["a file by its address", "text/plain", "https://example.com/a.txt", "url"],
+    ["a file that cannot be read here", "application/pdf", "data:application/pdf;base64,JVBERg==", "mediaType"],
+    ["an image for a model that takes none", "image/png", "data:image/png;base64,iVBORw0KGgo=", "mediaType"],
+    ["a text that says it is another", "text/plain", "data:text/html,hello", "url"],
+    ["a text that is no UTF-8", "text/plain", "data:text/plain;base64,//79", "url"],
+    ["a file that is no base64", "text/plain", "data:text/plain;base64,?", "url"],
+    ["an empty file", "text/plain", "data:text/plain,", "url"],
+  ].map(([what = "", mediaType, url, field]) => ({
+    what,
+    path: "/api/chat",
+    body: {
+      ...chat,
+      message: { ...chat.message, parts: [...chat.message.parts, { type: "file", mediaType, url }] },
+    },
+    status: 422,
+    code: "attachment-refused",
+    pointer: `/message/parts/1/${field}`,
+  })),
   {
     what: "a list of messages",
     path: "/api/chat",

@@ -22,4 +22,5 @@ export type { EvaluatedDecision, EvaluatedPlan } from "./wire/evaluation.ts";
 export type { Question } from "./wire/question.ts";
 export type { Artifact, Step, Task } from "./wire/task.ts";
 export type { Trace, TraceStreamEvent } from "./wire/trace.ts";
-export type { ChatBody, Mention, Orchestration } from "./wire/chat.ts";
+export { taskPart } from "./wire/chat.ts";
+export type { ChatBody, Mention, Orchestration, TaskPart } from "./wire/chat.ts";

@@ -89,6 +89,7 @@ export function createModels(options: ModelsOptions): ModelPort {
         ref: { provider, model: entry.id },
         offline: false,
         contextWindow: entry.contextWindow,
+        ...(entry.images !== undefined && { images: entry.images }),
       })),
     ),
     ...(offline === undefined ? [] : [{ ref: offlineRef, offline: true, contextWindow: offlineEntry.contextWindow }]),

@@ -20,8 +20,16 @@ export function estimateTextTokens(text: string): number {
 }
 
 export function estimateTokens(messages: readonly ModelMessage[]): number {
-  return messages.reduce((sum, message) => sum + 4 + estimateTextTokens(message.content) + callTokens(message), 3);
+  return messages.reduce(
+    (sum, message) => sum + 4 + estimateTextTokens(message.content) + callTokens(message) + imageTokens(message),
+    3,
+  );
 }
+
+/** The provider scales larger ones down to about this. */
+const tokensPerImage = 1_600;
+const imageTokens = (message: ModelMessage): number =>
+  message.role === "user" ? (message.images?.length ?? 0) * tokensPerImage : 0;
 
 function callTokens(message: ModelMessage): number {
   const calls = message.role === "assistant" ? (message.toolCalls ?? []) : [];

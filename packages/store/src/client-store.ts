@@ -18,6 +18,7 @@ import type {
   StepType,
   ToolEffect,
 } from "@baton/core/ports";
+import type { Amendment } from "./chat/turns.ts";
 import type { QuestionKind, QuestionState, QuestionSubject } from "@baton/core/questions";
 import type { NewTask, TaskSettings, TaskSettingsInput } from "@baton/core/task";
 
@@ -30,6 +31,8 @@ export interface CreateTask extends NewTask {
   readonly traces: readonly NewTrace[];
   /** Stored in the same transaction as the task. */
   readonly idempotency?: IdempotencyRef;
+  /** Paused until the live tasks of its thread are over, where there are any. */
+  readonly waitsForThread?: boolean;
 }
 
 export interface TaskRow {
@@ -569,7 +572,18 @@ export interface ClientStore {
     readonly parts: readonly unknown[];
     readonly taskId?: string;
     readonly decision?: unknown;
+    /** What the task comes to lands in this message, and in no earlier one. */
+    readonly answerDue?: boolean;
   }): Promise<void>;
+  threadExists(tenantId: string, threadId: string): Promise<boolean>;
+  /** What is said into a running task, for whoever judges its progress next; undefined: no such task. */
+  amendGoal(ref: TaskRef, words: { readonly text: string; readonly by: string }): Promise<Amendment | undefined>;
+  /** Tasks that wait for their turn in a thread and may go on now; of every tenant. */
+  startWaitingTasks(): Promise<{ readonly tasks: number }>;
+  /** Tasks that are over and have not answered in their threads yet; of every tenant. */
+  dueAnswers(limit: number): Promise<readonly TaskRef[]>;
+  /** Adds the parts to the message that waits for them; false when none does any more. */
+  landAnswer(ref: TaskRef, parts: readonly unknown[]): Promise<boolean>;
   listMessages(
     tenantId: string,
     threadId: string,

@@ -26,6 +26,7 @@ import { changeTaskBudget, readTaskBudget, readTenantBudget, readUsage, setTenan
 import { appendMessage, listMessages } from "./chat/messages.ts";
 import { childrenOf } from "./children/children.ts";
 import { createRelatives } from "./children/relatives.ts";
+import { amendGoal, dueAnswers, landAnswer, startWaitingTasks, threadExists } from "./chat/turns.ts";
 import { checkpointContext, listCheckpoints, saveCheckpoint } from "./checkpoints/checkpoints.ts";
 import type { ClientStore } from "./client-store.ts";
 import { openListener } from "./connection/listener.ts";
@@ -297,6 +298,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     readTaskArtifact: async (ref, artifactId) =>
       isUuid(artifactId) ? ofTask(ref, (db) => readArtifact(db, ref, artifactId)) : undefined,
     appendMessage: (message) => inTenant(message, (db) => appendMessage(db, message)),
+    threadExists: (tenantId, threadId) => api(tenantId, (db) => threadExists(db, tenantId, threadId)),
+    amendGoal: (ref, words) => ofTask(ref, (db) => amendGoal(db, ref, words)),
+    startWaitingTasks: async () => {
+      const { tasks, wakeUps } = await startWaitingTasks(connections, room());
+      handOver(wakeUps);
+      return { tasks };
+    },
+    dueAnswers: (limit) => dueAnswers(connections, limit),
+    landAnswer: async (ref, parts) => (await ofTask(ref, (db) => landAnswer(db, ref, parts))) === true,
     listMessages: (tenantId, threadId, limit) => api(tenantId, (db) => listMessages(db, tenantId, threadId, limit)),
     startIdempotent: (ref, bodyHash) => inTenant(ref, (db) => startIdempotent(db, ref, bodyHash, session?.sessionId)),
     finishIdempotent: (ref, answer) => inTenant(ref, (db) => finishIdempotent(db, ref, answer)),

@@ -3,6 +3,7 @@
  *
  * 1. `reset-step` removes what the current step showed: an attempt that began again, or deltas that were lost.
  * 2. The end of the text is what PostgreSQL has; deltas only show it earlier.
+ * 3. A call is told as far as it has come, each of its moments once.
  */
 import type { EventSink } from "../live/event-stream.ts";
 
@@ -10,11 +11,25 @@ export const uiStreamHeaders = { "x-vercel-ai-ui-message-stream": "v1" };
 
 type Part = { readonly type: string } & Readonly<Record<string, unknown>>;
 
+/** A call of a tool as a reader is told of it. */
+export interface ShownCall {
+  readonly id: string;
+  readonly tool: string;
+  readonly input: unknown;
+  readonly approval?: { readonly id: string; readonly approved?: boolean; readonly reason?: string | undefined };
+  readonly outcome?:
+    | { readonly ended: "output"; readonly output: unknown }
+    | { readonly ended: "error"; readonly errorText: string }
+    | { readonly ended: "denied" };
+}
+
 export class UiParts {
   readonly #sink: EventSink;
   #textNo = 0;
   #open = false;
   #shown = "";
+  #inStep = false;
+  readonly #told = new Set<string>();
 
   constructor(sink: EventSink) {
     this.#sink = sink;
@@ -24,9 +39,20 @@ export class UiParts {
     await this.#sink.send(`data: ${JSON.stringify(part)}\n\n`);
   }
 
-  async start(messageId: string): Promise<void> {
+  /** `continues`: the reader's message goes on in the step in which it stopped. */
+  async start(messageId: string, continues = false): Promise<void> {
     await this.#send({ type: "start", messageId });
+    if (continues) this.#inStep = true;
+    else await this.step();
+  }
+
+  /** What follows is a step of its own. */
+  async step(): Promise<void> {
+    await this.endText();
+    if (this.#inStep) await this.#send({ type: "finish-step" });
     await this.#send({ type: "start-step" });
+    this.#inStep = true;
+    this.#shown = "";
   }
 
   async text(delta: string): Promise<void> {
@@ -56,6 +82,38 @@ export class UiParts {
 
   async data(name: string, id: string, data: unknown): Promise<void> {
     await this.#send({ type: `data-${name}`, id, data });
+  }
+
+  /** `known`: the reader has the call already, and what was said to it. */
+  async call({ id: toolCallId, tool: toolName, input, approval, outcome }: ShownCall, known = false): Promise<void> {
+    await this.endText();
+    const tell = async (moment: string, part: Part) => {
+      if (this.#told.has(`${toolCallId} ${moment}`)) return;
+      this.#told.add(`${toolCallId} ${moment}`);
+      await this.#send(part);
+    };
+    if (!known) {
+      await tell("input", { type: "tool-input-available", toolCallId, toolName, input, dynamic: true });
+      if (approval !== undefined) {
+        const { id: approvalId, approved, reason } = approval;
+        await tell("request", { type: "tool-approval-request", approvalId, toolCallId });
+        if (approved !== undefined)
+          await tell("response", {
+            type: "tool-approval-response",
+            ...{ approvalId, approved },
+            ...(reason !== undefined && { reason }),
+          });
+      }
+    }
+    if (outcome === undefined) return;
+    await tell(
+      "outcome",
+      outcome.ended === "output"
+        ? { type: "tool-output-available", toolCallId, output: outcome.output, dynamic: true }
+        : outcome.ended === "error"
+          ? { type: "tool-output-error", toolCallId, errorText: outcome.errorText, dynamic: true }
+          : { type: "tool-output-denied", toolCallId },
+    );
   }
 
   async finish(): Promise<void> {

@@ -73,6 +73,7 @@ const words: Words = {
     `${from.provider}/${from.model} does not fit the budget any more: ${to.provider}/${to.model} goes on`,
   "budget-changed": ({ caps, by: who, reason }) =>
     `Budget changed to ${JSON.stringify(caps)}${by(who)}${because(reason)}`,
+  "goal-amended": ({ message }) => `The goal was amended: ${message}`,
   "note": ({ message }) => message,
 };
 

@@ -22,6 +22,10 @@ export interface Call<Id extends OperationId> {
 export interface StreamOfTask {
   readonly stream: "reply" | "task";
   readonly taskId: string;
+  /** Of the message that it fills, where that is not the one that the task began with. */
+  readonly messageId?: string;
+  /** The reader has what came before the last word of a person; only what follows is told. */
+  readonly continues?: true;
 }
 
 export type Reply<Id extends OperationId> =

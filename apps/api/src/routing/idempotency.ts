@@ -61,10 +61,15 @@ export async function takeKey(store: ClientStore, ref: IdempotencyRef, hash: str
 
 function fromStored(answer: StoredAnswer): Response | StreamOfTask {
   const streamOf = answer.headers[streamHeader];
-  if (streamOf === "reply" || streamOf === "task") return { stream: streamOf, taskId: answer.body };
+  if (streamOf === "reply" || streamOf === "task") {
+    const { taskId, ...more } = answer.body.startsWith("{")
+      ? (JSON.parse(answer.body) as Omit<StreamOfTask, "stream">)
+      : { taskId: answer.body };
+    return { stream: streamOf, taskId, ...more };
+  }
   return new Response(answer.body === "" ? null : answer.body, { status: answer.status, headers: answer.headers });
 }
 
-export function storedStream(stream: StreamOfTask): StoredAnswer {
-  return { status: 200, headers: { [streamHeader]: stream.stream }, body: stream.taskId };
+export function storedStream({ stream, ...rest }: StreamOfTask): StoredAnswer {
+  return { status: 200, headers: { [streamHeader]: stream }, body: JSON.stringify(rest) };
 }

@@ -12,7 +12,7 @@ import { bucketOf, buckets, taskState } from "@baton/core/lifecycle";
 import type { Bucket, TaskState } from "@baton/core/lifecycle";
 import type { ModelRef, PlanSpec } from "@baton/core/plan";
 import type { NewTrace } from "@baton/core/ports";
-import { firstStep, layOutTask, taskSettings } from "@baton/core/task";
+import { firstStep, layOutTask, replyWithTools, taskSettings } from "@baton/core/task";
 import type { NewTask, TaskSettings, TaskSettingsInput } from "@baton/core/task";
 import type { CreateTask, IdempotencyRef } from "@baton/store";
 import type { z } from "zod";
@@ -25,6 +25,8 @@ export interface Capabilities {
   readonly chatModel?: ModelRef | undefined;
   readonly mentions?: readonly Mention[] | undefined;
   readonly allowedMcpServers?: AllowedServers | undefined;
+  readonly approvals?: TaskSettingsInput["approvals"];
+  readonly workspace?: string | undefined;
 }
 
 /** Runs a check of a catalogue and points its error at the field. */
@@ -74,7 +76,7 @@ export class TaskCreation {
 
   /** @throws BatonError unknown-model, unknown-mention, unknown-mcp-server, unknown-tool or tool-disabled */
   async settingsOf(capabilities: Capabilities): Promise<TaskSettings> {
-    const { chatModel, mentions, allowedMcpServers } = capabilities;
+    const { chatModel, mentions, allowedMcpServers, approvals, workspace } = capabilities;
     const choice = await readToolChoice(this.#deps);
     const model =
       chatModel === undefined ? {} : { model: at("/chatModel", () => this.#deps.models.resolve(chatModel)) };
@@ -85,7 +87,7 @@ export class TaskCreation {
         ? (mentioned ?? allowed)
         : mentioned.filter((name) => allowed.includes(name));
     const tools = bound === undefined ? {} : { tools: [...bound] };
-    return this.#settings({ ...model, ...tools }, "", choice);
+    return this.#settings({ ...model, ...tools, ...present({ approvals, workspace }) }, "", choice);
   }
 
   /** A goal or an explicit plan, as POSTed. */
@@ -181,14 +183,24 @@ export class TaskCreation {
     return this.#create(layOutTask({ goal, input, threadId }, { settings, newId: this.#deps.newId }), intent);
   }
 
-  async reply({ goal, input = null, settings, threadId, ...intent }: Intent): Promise<CreatedTask> {
-    const steps = [firstStep("reply", settings, this.#deps.newId)];
+  async reply({ goal, input = null, settings, threadId, tools, ...intent }: ReplyIntent): Promise<CreatedTask> {
+    const { newId } = this.#deps;
+    const steps = [
+      tools === undefined
+        ? firstStep("reply", settings, newId)
+        : replyWithTools({ message: goal, tools }, settings, newId),
+    ];
     return this.#create({ kind: "reply", goal, input, settings, steps, ...present({ threadId }) }, intent);
   }
 
   async #create(
     layout: NewTask,
-    { principal, traces, idempotency }: Pick<Intent, "principal" | "traces" | "idempotency">,
+    {
+      principal,
+      traces,
+      idempotency,
+      waitsForThread,
+    }: Pick<Intent, "principal" | "traces" | "idempotency" | "waitsForThread">,
   ): Promise<CreatedTask> {
     const task: CreateTask = {
       ...layout,
@@ -196,7 +208,7 @@ export class TaskCreation {
       taskId: this.#deps.newId(),
       traces,
       createdBy: principal.keyId,
-      ...present({ idempotency }),
+      ...present({ idempotency, waitsForThread }),
     };
     await this.#deps.store.createTask(task);
     return { ...task, state: firstState(layout) };
@@ -226,6 +238,13 @@ export interface Intent {
   readonly threadId?: string | undefined;
   readonly traces: readonly NewTrace[];
   readonly idempotency: IdempotencyRef | undefined;
+  /** Behind the live tasks of its thread. */
+  readonly waitsForThread?: boolean;
+}
+
+interface ReplyIntent extends Intent {
+  /** Names of what it may call; at least one. */
+  readonly tools?: readonly string[];
 }
 
 export const refOf = (principal: Principal, taskId: string): TaskRef => ({ tenantId: principal.tenantId, taskId });

@@ -9,6 +9,7 @@ import {
   orchestrationCancelled,
   orchestrationQuery,
   stopAnswer,
+  threadMessages,
 } from "../wire/chat.ts";
 import { threadId } from "../wire/scalars.ts";
 import * as example from "./examples.ts";
@@ -87,7 +88,26 @@ export const chatRoutes = {
       { status: 202, description: "The message became a task.", schema: escalatedReply, example: example.escalated },
       { status: 200, media: "text/event-stream", description: uiStream, example: example.uiStream },
     ],
-    errors: ["unknown-model", "unknown-mention", "unknown-mcp-server"],
+    errors: [
+      "unknown-model",
+      "unknown-mention",
+      "unknown-mcp-server",
+      "attachment-refused",
+      "thread-busy",
+      "not-found",
+      "forbidden",
+      "illegal-transition",
+    ],
+  },
+  getThread: {
+    ...base,
+    method: "GET",
+    path: "/api/chat/{id}/messages",
+    summary: "A thread's messages, as a page shows them after a reload",
+    scope: "read",
+    params: byThread,
+    answers: [{ status: 200, description: "The thread.", schema: threadMessages, example: example.threadMessages }],
+    errors: ["not-found"],
   },
   resumeChat: {
     ...base,
@@ -117,7 +137,7 @@ export const chatRoutes = {
         example: { id: "thread-1", cancelled: [example.taskId] },
       },
     ],
-    errors: [],
+    errors: ["not-found"],
   },
   chatOrchestrate: orchestrate("/api/chat/orchestrate"),
   chatOrchestration: status("/api/chat/orchestrate"),

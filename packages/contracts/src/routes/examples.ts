@@ -224,6 +224,18 @@ export const escalated = {
 };
 export const uiStream =
   'data: {"type":"start","messageId":"msg-1"}\n\ndata: {"type":"start-step"}\n\ndata: {"type":"text-start","id":"t1"}\n\ndata: {"type":"text-delta","id":"t1","delta":"A lease is …"}\n\ndata: {"type":"text-end","id":"t1"}\n\ndata: {"type":"finish-step"}\n\ndata: {"type":"finish"}\n\ndata: [DONE]\n\n';
+export const threadMessages = {
+  id: "thread-1",
+  messages: [
+    {
+      id: "m-1",
+      role: "user",
+      parts: [{ type: "text", text: "What is a lease?" }],
+      metadata: { createdAt: "2026-11-21T08:00:00.000Z" },
+    },
+  ],
+  active: false,
+};
 export const orchestrateBody = { goal: "Read every Markdown file below docs and report the decisions" };
 export const orchestrated = {
   taskId,

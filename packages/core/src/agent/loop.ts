@@ -36,6 +36,9 @@ export interface AgentTurn {
   readonly feedback?: string;
 }
 
+/** How chat clients tell calls apart: ids of providers may repeat. `turn` from 1, `place` from 0. */
+export const shownCallId = (turn: number, place: number): string => `call-${turn}-${place}`;
+
 /** Why an agent ends before it has finished. */
 export const agentStops = ["turns", "tool-calls", "tokens", "usd", "wall-clock", "repeating"] as const;
 export type AgentStop = (typeof agentStops)[number];

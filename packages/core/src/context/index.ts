@@ -4,3 +4,4 @@ export { batchesOf } from "./pieces.ts";
 export { condenseMaterial, summarizePrompt, summarySoFar } from "./summary.ts";
 export type { CondenseRequest, ContextSummary } from "./summary.ts";
 export { renderMaterial } from "./rendering.ts";
+export { bytesOf, decodeDataUrl, isText, tellAttachments } from "./attachments.ts";

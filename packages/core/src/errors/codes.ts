@@ -30,6 +30,8 @@ export const errorCodes = {
   "unsupported-media-type": { status: 415, exit: 65, title: "Unsupported media type" },
   "illegal-transition": { status: 409, exit: 65, title: "The state does not allow this" },
   "version-conflict": { status: 412, exit: 75, title: "It was changed since it was read" },
+  "thread-busy": { status: 409, exit: 75, title: "The thread is busy" },
+  "attachment-refused": { status: 422, exit: 65, title: "The attachment cannot be used" },
   "idempotency-key-malformed": { status: 400, exit: 65, title: "The Idempotency-Key is malformed" },
   "idempotency-key-in-flight": { status: 409, exit: 75, title: "The first request with this key is still running" },
   "idempotency-key-reused": { status: 422, exit: 65, title: "The Idempotency-Key was used with another body" },

@@ -199,6 +199,8 @@ export const catalogue = z.discriminatedUnion("type", [
   }),
   event("artifact-saved", { artifactId: id, name: z.string(), mediaType: z.string(), sizeBytes: z.number() }),
   event("checkpoint-saved", { checkpointId: id, stepCount: z.number() }),
+  /** Somebody said something into the running task; the next look at its progress revises the plan by it. */
+  event("goal-amended", { message: z.string(), by: z.string().optional() }),
   event("note", { message: z.string() }),
 ]);
 export type BatonEvent = z.infer<typeof catalogue>;

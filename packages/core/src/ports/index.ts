@@ -14,6 +14,7 @@ export type {
   EvaluatedStep,
   Material,
   ModelBrief,
+  ModelImage,
   ModelMessage,
   ModelPort,
   ModelReply,

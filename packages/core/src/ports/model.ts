@@ -19,8 +19,19 @@ export interface ModelToolCall {
   readonly input: unknown;
 }
 
+export interface ModelImage {
+  readonly mediaType: string;
+  readonly base64: string;
+}
+
 export type ModelMessage =
-  | { readonly role: "system" | "user"; readonly content: string }
+  | { readonly role: "system"; readonly content: string }
+  | {
+      readonly role: "user";
+      readonly content: string;
+      /** For models that take them (`list`). */
+      readonly images?: readonly ModelImage[];
+    }
   | { readonly role: "assistant"; readonly content: string; readonly toolCalls?: readonly ModelToolCall[] }
   /** What became of one call of the assistant's message before it; each of its calls has one. */
   | {
@@ -167,5 +178,11 @@ export interface ModelPort {
   ): Promise<TokenCount>;
   /** Counts and prices a request; `exactly` asks the provider to count, where it does. */
   bound(request: ModelRequest, exactly: boolean): Promise<CallBound>;
-  list(): readonly { readonly ref: ModelRef; readonly offline: boolean; readonly contextWindow: number }[];
+  list(): readonly {
+    readonly ref: ModelRef;
+    readonly offline: boolean;
+    readonly contextWindow: number;
+    /** Whether messages may hold images. */
+    readonly images?: boolean;
+  }[];
 }

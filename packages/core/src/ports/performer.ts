@@ -49,8 +49,8 @@ export interface PerformContext {
   trace(event: BatonEvent): void;
   /** Tells watchers how far it is; may be lost. */
   progress(message: string): void;
-  /** Hands model text to watchers as it arrives; may be lost. */
-  delta(text: string): void;
+  /** Hands model text to watchers as it arrives; may be lost. `turn`: of an agent, from 1. */
+  delta(text: string, turn?: number): void;
   /** Where a fault test may stop the process; does nothing in production. */
   failPoint(name: FailPoint): Promise<void>;
 }

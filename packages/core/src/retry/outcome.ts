@@ -31,6 +31,8 @@ export const outcomeOfCode = {
   "unsupported-media-type": "fail",
   "illegal-transition": "fail",
   "version-conflict": "fail",
+  "thread-busy": "fail",
+  "attachment-refused": "fail",
   "idempotency-key-malformed": "fail",
   "idempotency-key-in-flight": "retry",
   "idempotency-key-reused": "fail",

@@ -9,6 +9,7 @@
  * 3. Only Baton's own steps are in the pool `interactive`.
  */
 import { reachableAgents } from "../agent/sub-agents.ts";
+import { agentDefinition } from "../agent/definition.ts";
 import { BatonError } from "../errors/errors.ts";
 import type { PlanProblem } from "../graph/problem.ts";
 import { validatePlan } from "../graph/validation.ts";
@@ -122,6 +123,36 @@ function refuseInteractive(plan: PlanSpec): void {
       });
     }
   }
+}
+
+/** What a reply with tools is given; the thread is read when it is performed. */
+export interface ReplyTools {
+  readonly message: string;
+  /** Names; at least one. */
+  readonly tools: readonly string[];
+}
+
+const replyLimits = { turns: 20, tool_calls: 100 };
+
+/**
+ * A reply that may call tools is an agent's loop: journaled, in the pool of planned steps, so that no tool ever runs in
+ * the process that answers requests.
+ */
+export function replyWithTools({ message, tools }: ReplyTools, settings: TaskSettings, newId: () => string): NewStep {
+  const agent = agentDefinition.parse({
+    name: "chat",
+    description: "Answers in a conversation",
+    instructions: "You answer in a conversation. Be direct and correct; say so when you do not know.",
+    tools: [...tools],
+    limits: replyLimits,
+  });
+  return {
+    ...firstStep("reply", settings, newId),
+    type: "agent",
+    config: { agent, prompt: message, conversation: true },
+    pool: plannedPool,
+    timeoutMs: defaultTimeoutMs.agent ?? 900_000,
+  };
 }
 
 /** The one step a goal or a simple message begins with. */

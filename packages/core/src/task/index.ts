@@ -1,4 +1,4 @@
-export { firstStep, layOutTask } from "./creation.ts";
+export { firstStep, layOutTask, replyWithTools } from "./creation.ts";
 export type { TaskLayoutOptions, TaskRequest } from "./creation.ts";
 export type { NewTask } from "../ports/store.ts";
 export { taskSettings } from "./settings.ts";

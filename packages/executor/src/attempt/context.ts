@@ -120,8 +120,9 @@ export class AttemptContext implements PerformContext, BudgetedCaller {
     this.#publish({ kind: "progress", message: boundedText(message, maxPieceChars - 40) });
   }
 
-  delta(text: string): void {
-    for (const piece of pieces(text)) this.#publish({ kind: "delta", text: piece });
+  delta(text: string, turn?: number): void {
+    const of = turn === undefined ? {} : { turn };
+    for (const piece of pieces(text)) this.#publish({ kind: "delta", ...of, text: piece });
   }
 
   generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply> {

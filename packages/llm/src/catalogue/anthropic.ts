@@ -9,8 +9,8 @@ import type { ModelEntry, Price } from "./entry.ts";
 export const anthropicPricesAsOf = "2026-10-10";
 
 /** As the provider's SDK asks for them where a request names none. */
-const long = { contextWindow: 1_000_000, maxOutputTokens: 128_000 };
-const medium = { contextWindow: 200_000, maxOutputTokens: 64_000 };
+const long = { contextWindow: 1_000_000, maxOutputTokens: 128_000, images: true };
+const medium = { contextWindow: 200_000, maxOutputTokens: 64_000, images: true };
 
 const price = (input: number, output: number, cachedInput: number): Price => ({ input, output, cachedInput });
 

@@ -14,6 +14,8 @@ export interface ModelEntry {
   readonly contextWindow: number;
   /** The longest answer that the model writes; absent = not known. */
   readonly maxOutputTokens?: number;
+  /** Messages may hold images; absent = not known, and then none is sent. */
+  readonly images?: boolean;
   /** null = not known, and then no cost is shown. */
   readonly price: Price | null;
   /** Replaces `price` for prompts longer than `inputTokens`. */

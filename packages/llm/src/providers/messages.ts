@@ -4,7 +4,7 @@
  * 1. The results of one turn's calls are one message, as every vendor asks for.
  */
 import type { ModelMessage } from "@baton/core/ports";
-import type { MessageParam } from "@anthropic-ai/sdk/resources/messages";
+import type { Base64ImageSource, MessageParam } from "@anthropic-ai/sdk/resources/messages";
 import type { ModelMessage as SdkMessage } from "ai";
 import type { ToolNames } from "./tool-names.ts";
 
@@ -49,7 +49,11 @@ export function sdkMessages(conversation: Conversation, names: ToolNames): SdkMe
       }));
       return { role: "tool", content };
     }
-    if (each.role !== "assistant") return { role: "user", content: each.content };
+    if (each.role !== "assistant") {
+      if (each.role === "tool" || each.images === undefined) return { role: "user", content: each.content };
+      const images = each.images.map(({ mediaType, base64: data }) => ({ type: "file" as const, mediaType, data }));
+      return { role: "user", content: [...images, { type: "text", text: each.content }] };
+    }
     if (each.toolCalls === undefined) return { role: "assistant", content: each.content };
     const calls = each.toolCalls.map(({ id, tool, input }) => ({
       type: "tool-call" as const,
@@ -74,7 +78,14 @@ export function anthropicMessages(conversation: Conversation): MessageParam[] {
       }));
       return { role: "user", content };
     }
-    if (each.role !== "assistant") return { role: "user", content: each.content };
+    if (each.role !== "assistant") {
+      if (each.role === "tool" || each.images === undefined) return { role: "user", content: each.content };
+      const images = each.images.map(({ mediaType, base64 }) => ({
+        type: "image" as const,
+        source: { type: "base64" as const, media_type: mediaType as Base64ImageSource["media_type"], data: base64 },
+      }));
+      return { role: "user", content: [...images, { type: "text", text: each.content }] };
+    }
     if (each.toolCalls === undefined) return { role: "assistant", content: each.content };
     const calls = each.toolCalls.map(({ id, tool, input }) => ({ type: "tool_use" as const, id, name: tool, input }));
     const text = each.content === "" ? [] : [{ type: "text" as const, text: each.content }];

@@ -7,8 +7,7 @@
 import { BatonError } from "@baton/core";
 import { boundedText } from "@baton/core/json";
 import type { EngineStore, ModelMessage, PerformContext, Performer } from "@baton/core/ports";
-import { summarySoFar } from "@baton/core/context";
-import { z } from "zod";
+import { summarySoFar, tellAttachments } from "@baton/core/context";
 import { condense, materialOf } from "../context/summarize.ts";
 import { type ModelAccess, openModel } from "../model/access.ts";
 import { tooLarge } from "../model/object.ts";
@@ -17,7 +16,8 @@ import { modelOptionsOf, type PerformerParts } from "./attempt.ts";
 export function replyPerformer({ models, store }: PerformerParts): Performer {
   return async (context) => {
     const { goal: message, input } = context.step.task;
-    const question = `${message}${attachmentNote(input)}`;
+    const { text, images } = tellAttachments(input);
+    const question: Question = { role: "user", content: `${message}${text}`, ...(images.length > 0 && { images }) };
     const access = openModel(modelOptionsOf(context, models));
     const history = await fittingHistory(access, question, await earlierMessages(context, store));
     const reply = await context.generate("reply", {
@@ -44,44 +44,35 @@ async function earlierMessages(
   const messages = await store.threadMessages(task, threadId);
   const own = messages.findLastIndex(({ role, text }) => role === "user" && text.trim() === goal.trim());
   const lastAnswer = messages.findLastIndex(({ role }) => role === "assistant");
+  // What answers earlier messages came after this one where this one had to wait for it.
   return messages
-    .slice(0, own === -1 ? lastAnswer + 1 : own)
+    .filter(({ role }, at) => (own === -1 ? at <= lastAnswer : at < own || role === "assistant"))
     .filter(({ text }) => text.trim() !== "")
     .map(({ role, text }) => ({ role, content: text }));
 }
 
-const attachments = z.object({
-  attachments: z.array(z.object({ name: z.string().optional(), mediaType: z.string() })),
-});
+type Question = Extract<ModelMessage, { readonly role: "user" }>;
 
-/** A reply reads no files; it says so rather than denying that there are any. */
-function attachmentNote(input: unknown): string {
-  const read = attachments.safeParse(input);
-  if (!read.success || read.data.attachments.length === 0) return "";
-  const names = read.data.attachments.map(({ name, mediaType }) => `${name ?? "a file"} (${mediaType})`);
-  return `\n\n(Attached, and not readable in this conversation: ${boundedText(names.join(", "), 500)})`;
-}
-
-function replyPrompt(message: string, history: readonly ModelMessage[]): readonly ModelMessage[] {
+function replyPrompt(question: Question, history: readonly ModelMessage[]): readonly ModelMessage[] {
   return [
     {
       role: "system",
       content: "You answer in a conversation. Be direct and correct; say so when you do not know.",
     },
     ...history,
-    { role: "user", content: message },
+    question,
   ];
 }
 
 /** All of the history, or a summary of its beginning and the newest messages. */
 async function fittingHistory(
   access: ModelAccess,
-  message: string,
+  question: Question,
   history: readonly ModelMessage[],
 ): Promise<readonly ModelMessage[]> {
   const { budget } = access;
-  if ((await budget.count(replyPrompt(message, history))) <= budget.usable) return history;
-  const room = budget.usable - (await budget.count(replyPrompt(message, [])));
+  if ((await budget.count(replyPrompt(question, history))) <= budget.usable) return history;
+  const room = budget.usable - (await budget.count(replyPrompt(question, [])));
   if (history.length === 0 || room < 100) throw tooLarge(budget.usable);
   let kept = 0;
   for (let used = 0; kept < history.length; kept += 1) {
@@ -93,7 +84,7 @@ async function fittingHistory(
   const { text } = await condense(
     access,
     older.map(materialOf),
-    `Answer this message: ${await budget.cut(message, Math.floor(budget.usable / 4))}`,
+    `Answer this message: ${await budget.cut(question.content, Math.floor(budget.usable / 4))}`,
     Math.floor(room / 3),
   );
   return [

@@ -10,6 +10,8 @@ export interface NewMessage {
   readonly parts: readonly unknown[];
   readonly taskId?: string;
   readonly decision?: unknown;
+  /** What the task comes to lands in this message, and in no earlier one. */
+  readonly answerDue?: boolean;
 }
 
 export interface MessageRow {
@@ -20,7 +22,7 @@ export interface MessageRow {
   readonly createdAt: number;
 }
 
-/** Repeating a message id changes nothing. Lock order: the thread row. Index: primary keys. Rows: two. */
+/** Repeating a message id changes nothing. Lock order: the thread row. Index: primary keys, message_answer_due. Rows: two. */
 export async function appendMessage(db: Database, message: NewMessage): Promise<void> {
   await db.execute(sql`
     with known as (select from baton.chat_message where tenant_id = ${message.tenantId} and thread_id = ${message.threadId} and message_id = ${message.messageId}),
@@ -28,11 +30,16 @@ export async function appendMessage(db: Database, message: NewMessage): Promise<
       insert into baton.chat_thread (tenant_id, thread_id, created_at, updated_at, message_seq)
       select ${message.tenantId}::uuid, ${message.threadId}::text, baton.clock(), baton.clock(), 1 where not exists (select from known)
       on conflict (tenant_id, thread_id) do update set message_seq = baton.chat_thread.message_seq + 1, updated_at = excluded.updated_at
-      returning message_seq)
-    insert into baton.chat_message (tenant_id, thread_id, message_no, message_id, role, parts, task_id, decision, created_at)
+      returning message_seq),
+    earlier as (
+      update baton.chat_message set answer_due = false
+      where ${message.answerDue ?? false}::boolean and tenant_id = ${message.tenantId} and task_id = ${message.taskId ?? null}::uuid and answer_due
+        and not exists (select from known))
+    insert into baton.chat_message (tenant_id, thread_id, message_no, message_id, role, parts, task_id, decision, created_at, answer_due)
     select ${message.tenantId}::uuid, ${message.threadId}::text, message_seq, ${message.messageId}, ${message.role},
       ${JSON.stringify(message.parts)}::jsonb, ${message.taskId ?? null}::uuid,
-      ${message.decision === undefined ? null : JSON.stringify(message.decision)}::jsonb, baton.clock()
+      ${message.decision === undefined ? null : JSON.stringify(message.decision)}::jsonb, baton.clock(),
+      ${message.answerDue ?? false}::boolean
     from thread`);
 }
 

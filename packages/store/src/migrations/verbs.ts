@@ -37,6 +37,7 @@ const verbFiles = [
   "../live/append-live.sql",
   "../limits/acquire.sql",
   "../chat/append-replies.sql",
+  "../chat/turns.sql",
   "../dead-letters/dead-letters.sql",
   "../questions/questions.sql",
   "../agents/agents.sql",

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { integer, jsonb, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { boolean, integer, jsonb, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import { baton } from "./baton.ts";
 
 export const chatThread = baton.table(
@@ -26,6 +26,7 @@ export const chatMessage = baton.table(
     taskId: uuid("task_id"),
     decision: jsonb("decision"),
     createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
+    answerDue: boolean("answer_due").notNull().default(sql`default`),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.threadId, table.messageNo] })],
 );

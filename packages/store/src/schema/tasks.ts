@@ -65,6 +65,7 @@ export const taskExecution = baton.table(
     parentTaskId: uuid("parent_task_id"),
     rootTaskId: uuid("root_task_id"),
     depth: smallint("depth").notNull().default(sql`default`),
+    waitsInThread: boolean("waits_in_thread").notNull().default(sql`default`),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.taskId] })],
 );

@@ -2,7 +2,9 @@
 -- steps are dispatched at once where nothing older waits. Model calls made before a task existed (the decision about
 -- its message) count to its account. All of it is new, so every row is written once, as it stays: nothing has to be
 -- read or moved.
--- Lock order: the new task rows only. Index: primary keys, step_to_dispatch. Rows: the new ones.
+-- A task that waits for its thread is paused where another task of the thread is live; two that are created at the same
+-- moment do not see each other.
+-- Lock order: the new task rows only. Index: primary keys, step_to_dispatch, task_by_thread. Rows: the new ones.
 create function baton_v1.create_tasks(p_tasks jsonb, p_room int)
 returns jsonb language plpgsql
 as $$
@@ -13,11 +15,14 @@ declare
 begin
   with told as materialized (
     select ord, j, (j->>'tenantId')::uuid as n, (j->>'taskId')::uuid as t, (j->'settings'->>'concurrency')::int as concurrency,
-           v_now - make_interval(mins => coalesce((j->'settings'->>'priority')::int, 0)) as order_at
+           v_now - make_interval(mins => coalesce((j->'settings'->>'priority')::int, 0)) as order_at,
+           coalesce((j->>'waitsForThread')::boolean, false) and exists (
+             select from baton.task_execution x where x.tenant_id = (j->>'tenantId')::uuid and x.thread_id = j->>'threadId'
+               and x.state not in ('completed', 'cancelled', 'failed')) as waits
     from jsonb_array_elements(p_tasks) with ordinality as e(j, ord)
   ),
   given as materialized (
-    select k.ord, k.n, k.t, k.concurrency, k.order_at, g.*, jsonb_array_length(g.deps) as total,
+    select k.ord, k.n, k.t, k.concurrency, k.order_at, k.waits, g.*, jsonb_array_length(g.deps) as total,
            baton_v1.join_holds(g.join_n, jsonb_array_length(g.deps), 0, 0) as readied
     from told k
     cross join lateral rows from (jsonb_to_recordset(k.j->'steps') as (
@@ -37,7 +42,7 @@ begin
     from (
       select *, may_go and row_number() over (partition by ord, may_go order by rank desc, place) <= coalesce(concurrency, 2147483647) as goes
       from (
-        select *, readied and coalesce(order_at <= (select q.order_at from oldest q where q.pool = g.pool), true) as may_go,
+        select *, readied and not waits and coalesce(order_at <= (select q.order_at from oldest q where q.pool = g.pool), true) as may_go,
                baton_v1.bucket(kind, 'pending', false, false, on_exhausted) as bucket
         from given g) g
     ) g
@@ -53,8 +58,8 @@ begin
     from placed group by 1, 2, 3
   ),
   started as materialized (
-    select k.j, k.concurrency, k.order_at, c.*, s.*, jsonb_array_length(k.j->'traces') as trace_count,
-           baton_v1.task_state('none', c.pending::int, c.ready::int, c.dispatched::int, 0, 0, 0, 0, 0, c.planning::int, c.evaluating::int, 0) as state
+    select k.j, k.concurrency, k.order_at, k.waits, c.*, s.*, jsonb_array_length(k.j->'traces') as trace_count,
+           baton_v1.task_state(case when k.waits then 'pause' else 'none' end, c.pending::int, c.ready::int, c.dispatched::int, 0, 0, 0, 0, 0, c.planning::int, c.evaluating::int, 0) as state
     from counted c
     cross join lateral (select * from told x where x.ord = c.ord) k
     cross join lateral (
@@ -66,14 +71,14 @@ begin
     insert into baton.task_execution (
       tenant_id, task_id, kind, goal, input, settings, result_expression, estimated_duration_ms, thread_id, origin_task_id, parent_task_id, root_task_id, depth, created_by,
       order_at, concurrency, checkpoint_interval, evaluates, offline, created_at, updated_at, state, trace_no, step_seq, user_step_count,
-      pending_count, ready_count, dispatched_count, planning_count, evaluating_count, input_tokens, output_tokens, cost_usd)
+      pending_count, ready_count, dispatched_count, planning_count, evaluating_count, input_tokens, output_tokens, cost_usd, intent, waits_in_thread)
     select n, t, j->>'kind', j->>'goal', j->'input', j->'settings', nullif(j->'result', 'null'),
       (j->>'estimatedDurationMs')::bigint, j->>'threadId', (j->>'originTaskId')::uuid,
       (j->>'parentTaskId')::uuid, (j->>'rootTaskId')::uuid, coalesce((j->>'depth')::int, 0), (j->>'createdBy')::uuid,
       order_at, concurrency, coalesce((j->'settings'->>'checkpointInterval')::int, 5),
       j->>'kind' = 'goal' and coalesce((j->'settings'->>'evaluate')::boolean, true), offline, v_now, v_now,
-      state, 1 + trace_count + (total + 199) / 200 + (state <> 'pending')::int, total, of_plan,
-      pending, ready, dispatched, planning, evaluating, input_tokens, output_tokens, cost_usd
+      state, 1 + trace_count + (total + 199) / 200 + waits::int + (state <> 'pending')::int, total, of_plan,
+      pending, ready, dispatched, planning, evaluating, input_tokens, output_tokens, cost_usd, case when waits then 'pause' else 'none' end, waits
     from started order by n, t
   ),
   new_steps as (
@@ -103,7 +108,9 @@ begin
       from told cross join lateral jsonb_array_elements(j->'steps') with ordinality as e(s, place)
       group by ord, n, t, (place - 1) / 200
       union all
-      select ord, n, t, 4, 0, 'task-state-changed', jsonb_build_object('from', 'pending', 'to', state) from started where state <> 'pending'
+      select ord, n, t, 4, 0, 'task-paused', jsonb_build_object('by', 'chat', 'reason', 'waits for its turn in the thread') from started where waits
+      union all
+      select ord, n, t, 5, 0, 'task-state-changed', jsonb_build_object('from', 'pending', 'to', state) from started where state <> 'pending'
     ) draft
   )
   select jsonb_agg(jsonb_build_object('pool', pool, 'n', n, 't', t, 's', id, 'd', 1) order by ord, place) from placed where sent into v_sent;

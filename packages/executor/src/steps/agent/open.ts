@@ -1,6 +1,7 @@
 /** An attempt of an agent from its step: what it is told, what it may call, and how far its journal is. */
 import { BatonError } from "@baton/core";
 import { agentDefinition, type CallResult, memorySearch, memoryStore, resultsRead } from "@baton/core/agent";
+import { tellAttachments } from "@baton/core/context";
 import type { PerformContext, StepOutput, ToolSummary } from "@baton/core/ports";
 import { askUser } from "@baton/core/questions";
 import { z } from "zod";
@@ -9,6 +10,7 @@ import { freshTools, isForeign } from "../../effects/tools.ts";
 import { withMemory } from "../../memory/tools.ts";
 import { untilAnswered } from "../../pipeline/patience.ts";
 import { askUserTool } from "../../questions/ask-user.ts";
+import { conversationBefore } from "./conversation.ts";
 import { journalOf, type LongResults } from "./journal.ts";
 import { resultsReadTool, withResults } from "./results.ts";
 import type { AgentPerformerParts, Run } from "./run.ts";
@@ -39,10 +41,14 @@ export async function openRun(given: AgentPerformerParts, context: PerformContex
       ? { found: [], asked: new Map(), answered: new Map(), long }
       : await readPast(parts, context, subAgents.size > 0, long);
   const approvals = [...(step.task.settings.approvals ?? []), ...definition.approvals];
+  const history = config["conversation"] === true ? await conversationBefore(given, context) : undefined;
+  const attached = history === undefined ? undefined : tellAttachments(step.task.input);
   const brief = {
+    ...(history !== undefined && { history }),
+    ...(attached !== undefined && attached.images.length > 0 && { images: attached.images }),
     instructions: definition.instructions,
     goal: step.task.goal,
-    prompt: promptOf(context),
+    prompt: `${promptOf(context)}${attached?.text ?? ""}`,
     material: await gatherMaterial(context),
     outputSchema: definition.output_schema,
   };

@@ -24,6 +24,7 @@ import { refusalOf } from "../../effects/refusal.ts";
 import { judgeCall, ruleFor } from "../../questions/approval.ts";
 import { answerTold, askUserTool, questionOf } from "../../questions/ask-user.ts";
 import { answerOf, createJudge } from "./answer.ts";
+import { isConversation, saidBy } from "./conversation.ts";
 import { roomOf } from "./history.ts";
 import { agentPrompt, nothingOmitted } from "./prompt.ts";
 import { refusalResult, successOf, type Turn } from "./journal.ts";
@@ -46,11 +47,12 @@ export function createAgentPerformer(parts: AgentPerformerParts): Performer {
       const move = nextMove(definition.limits, turns, parts.clock() - begunAt);
       switch (move.move) {
         case "finish":
-          return { performed: "output", output: answerOf(definition, move.text) };
+          return { performed: "output", output: isConversation(run) ? saidBy(run) : answerOf(definition, move.text) };
         case "stop":
           throw stopped(run, move.reason);
         case "think":
           judge(await think(run), true);
+          tellTurn(run);
           break;
         case "call": {
           const { questions, children } = await callAll(run, move.places);
@@ -71,6 +73,9 @@ async function withoutRoom(run: Run): Promise<Performed | undefined> {
   return await stepBack({ context, budget, usable, bare, newId: parts.newId });
 }
 
+/** Watchers read the journal when they hear of it. */
+const tellTurn = ({ context, turns }: Run): void => context.progress(`turn ${turns.length}`);
+
 /**
  * All that are left of one turn, at once; the first failure that is the step's ends the attempt when all have ended.
  * Resolves to what people have to say and other agents to answer before the turn can go on.
@@ -88,6 +93,7 @@ async function callAll(
       if ("questionId" in said) questions.push(said);
       else if ("childTaskId" in said) children.push(said);
       else turn.results[place] = said;
+      tellTurn(run);
     }),
   );
   const failed = ended.find((each) => each.status === "rejected");

@@ -12,7 +12,7 @@ import type { AgentBrief, Omission } from "./prompt.ts";
 export interface AgentPerformerParts extends CallParts {
   readonly store: CallParts["store"] &
     NoteStore &
-    Pick<EngineStore, "journal" | "questions" | "children" | "readOutput">;
+    Pick<EngineStore, "journal" | "questions" | "children" | "readOutput" | "threadMessages">;
   readonly models: ModelPort;
   readonly newId: () => string;
 }

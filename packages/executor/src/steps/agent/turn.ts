@@ -76,7 +76,7 @@ async function askModel(run: Run, model: ModelReply["model"], traces: NewTrace[]
       brief: { kind: "agent", goal: brief.goal, instruction: brief.prompt },
       messages,
       tools: modelTools(run),
-      onDelta: (text) => context.delta(text),
+      onDelta: (text) => context.delta(text, run.turns.length + 1),
     });
   };
   try {
