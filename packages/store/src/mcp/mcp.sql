@@ -44,7 +44,7 @@ begin
   return next;
 end $$;
 
--- record_mcp_problem(server): why it could not be listed. Index: primary key. Rows: one.
+-- record_mcp_problem(server): why it could not be listed. Lock order: the server's row. Index: primary key. Rows: one.
 create function baton_v1.record_mcp_problem(p_tenant uuid, p_server text, p_settings text, p_problem text)
 returns void language sql
 as $$

@@ -44,6 +44,9 @@ const graceMs = 2_000;
 const loggedErrors = 20;
 const loggedLines = 200;
 
+/** A program whose pipes are broken has ended, or will have in a moment. */
+const endWithinMs = 500;
+
 export class McpConnection {
   /** Called when the server says that its tools have changed. */
   onListChanged: () => void = () => undefined;
@@ -140,8 +143,8 @@ export class McpConnection {
     try {
       await client.connect(transport, { timeout: startTimeoutMs });
     } catch (error) {
-      // What a program wrote before it ended says less than how it ended.
-      const how = stdio === undefined ? undefined : ending;
+      // What a program wrote before it ended, or a pipe that broke, says less than how it ended, which may be known later.
+      const how = ending ?? (await stdio?.endedWithin(endWithinMs));
       await transport.close().catch(() => undefined);
       throw new Error(clean.text(how ?? (error instanceof Error ? error.message : String(error))));
     }

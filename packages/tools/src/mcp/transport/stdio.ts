@@ -8,6 +8,7 @@
  *    second is over, and the program waits on its pipe. Answers to our own calls wait with it.
  * 3. What the program writes to its error stream is for the operator's log: so many lines, cleaned of secrets.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type JSONRPCMessage,
   parseJSONRPCMessage,
@@ -87,6 +88,15 @@ export class StdioTransport implements Transport {
     return new Promise((resolve, reject) => {
       input.write(serializeMessage(message), (error) => (error == null ? resolve() : reject(error)));
     });
+  }
+
+  /** How the program ended; undefined when it has not within `withinMs`. */
+  async endedWithin(withinMs: number): Promise<string | undefined> {
+    const timeout = new AbortController();
+    const over = delay(withinMs, undefined, { signal: timeout.signal }).catch(() => undefined);
+    const how = await Promise.race([this.#group?.ended, over]);
+    timeout.abort();
+    return how;
   }
 
   async close(): Promise<void> {
