@@ -396,6 +396,40 @@ create policy tenant on baton.mcp_tool for all to baton_api using ((tenant_id = 
 grant delete, insert, select, update on baton.mcp_tool to baton_api;
 grant delete, insert, select, update on baton.mcp_tool to baton_engine;
 
+create unlogged table baton.provider_gate (
+  tenant_id uuid not null default '00000000-0000-7000-8000-000000000001'::uuid,
+  key text not null,
+  call_no bigint not null default 0,
+  admitted double precision[] not null default '{0,0,0,0}'::double precision[],
+  called_at timestamp with time zone,
+  heard_at timestamp with time zone,
+  limits_no bigint not null default 0,
+  limits_at timestamp with time zone,
+  limits double precision[] not null default '{NULL,NULL,NULL,NULL}'::double precision[],
+  remaining double precision[] not null default '{NULL,NULL,NULL,NULL}'::double precision[],
+  rates double precision[] not null default '{NULL,NULL,NULL,NULL}'::double precision[],
+  since_no bigint not null default 0,
+  failure_count integer not null default 0,
+  failed_at timestamp with time zone,
+  opened_at timestamp with time zone,
+  probe_at timestamp with time zone,
+  problem text,
+  spared_until timestamp with time zone,
+  throttle_count integer not null default 0,
+  normal_rate double precision,
+  window_at timestamp with time zone,
+  window_count integer not null default 0,
+  ramp_at timestamp with time zone,
+  next_at timestamp with time zone,
+  ramp_waited_at timestamp with time zone,
+  queue_at timestamp with time zone,
+  constraint provider_gate_pkey PRIMARY KEY (key)
+);
+alter table baton.provider_gate enable row level security;
+alter table baton.provider_gate force row level security;
+create policy engine on baton.provider_gate for all to baton_engine using (true) with check (true);
+grant delete, insert, select, update on baton.provider_gate to baton_engine;
+
 create table baton.question (
   tenant_id uuid not null,
   question_id uuid not null,
@@ -466,6 +500,8 @@ create table baton.reservation (
   priced boolean not null,
   created_at timestamp with time zone not null,
   settled_at timestamp with time zone,
+  cached_tokens bigint,
+  cache_write_tokens bigint,
   constraint reservation_pkey PRIMARY KEY (reservation_id, tenant_id),
   constraint reservation_end_is_settled CHECK (((state = 'open'::text) = (settled_at IS NULL))),
   constraint reservation_is_of_an_attempt_or_none CHECK ((num_nulls(task_id, step_id, attempt_no, root_task_id) = ANY (ARRAY[0, 4]))),
@@ -498,6 +534,8 @@ create table baton.spending (
   unpriced_calls bigint not null,
   overrun_tokens bigint not null,
   overrun_usd numeric not null,
+  cached_tokens bigint not null default 0,
+  cache_write_tokens bigint not null default 0,
   constraint spending_pkey PRIMARY KEY (tenant_id, day, provider, model),
   constraint spending_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES baton.tenant(tenant_id)
 ) with (fillfactor=50);
@@ -786,6 +824,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns record; plpgsql volatile; body sha256 1c909a8e333e5d66aa8e5cfd26a16e9e4cbc12c7a801c03d52c41b3f63439805
 -- function baton_v1.add_steps(p_tenant uuid, p_task uuid, p_steps jsonb, p_reason text, p_item_concurrency integer, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[])
 --   returns record; plpgsql volatile; body sha256 d1deebdbbd1b1f2891faaf5bd906577c7c0ee9866e84a7cdf36e215d6e58138a
+-- function baton_v1.admit_calls(p_calls jsonb)
+--   returns jsonb; plpgsql volatile; body sha256 bdad357151717d48a506a3d68bc1cd636475c960ed099c1d340685674bb1fafd
 -- function baton_v1.advance_maps(p_parents baton_v1.step_key[], p_now timestamp with time zone, OUT moves baton_v1.move[], OUT readied baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 01fde7e6db198ae3bd4dc935004f199844e01e32d32ae49b1ca48cd8e3e308ab
 -- function baton_v1.amend_goal(p_tenant uuid, p_task uuid, p_text text, p_by text)
@@ -871,7 +911,7 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.open_budgets(p_keys jsonb, p_now timestamp with time zone)
 --   returns baton.budget[]; plpgsql volatile; body sha256 422d66f88b47f7f60ff2e52331ff902d52854a4039b5f40bb74f9a486d6c55fb
 -- function baton_v1.outcome_drafts(p_ok baton_v1.settling[], p_now timestamp with time zone)
---   returns baton_v1.draft[]; sql immutable; body sha256 96951a2d5907db56b08d1c9620564d5c61bacdff8250d8a160c6ea3a665aa955
+--   returns baton_v1.draft[]; sql immutable; body sha256 6428f155ac19568d570a18a80bfa6caf7ac84448a769f4224aea146c35b51674
 -- function baton_v1.output_for(p_kind text, p_free numeric, p_call jsonb)
 --   returns numeric; sql immutable parallel safe; body sha256 0d5dfc5f823ee574f65d190c8897985eaddf72f8896046b7d103f82ac45189ed
 -- function baton_v1.pause_task(p_tenant uuid, p_task uuid, p_by text, p_reason text)
@@ -880,6 +920,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns jsonb; plpgsql volatile; body sha256 a2b72932bed1ef8b64eaa6360dd12909ef1e2429adc5ccf7c55d52819a15dd76
 -- function baton_v1.questions_asked(p_questions jsonb, p_now timestamp with time zone)
 --   returns jsonb; sql immutable parallel safe; body sha256 403512707d7c53a53e3bed1304271b86c2eacec3ce6d2388d94021c95c4a2d0e
+-- function baton_v1.ramp_rate(p_normal double precision, p_seconds double precision)
+--   returns double precision; sql immutable parallel safe; body sha256 ecff9b4cc9b0b852654a9354a9edbb9046d89bb5ee134011b2158ad90d2a1675
 -- function baton_v1.reap()
 --   returns jsonb; plpgsql volatile; body sha256 76eb2f9faa4878388a17f2ed4be628444381bbd8ea69a1428ff4c86c2562584b
 -- function baton_v1.record_mcp_listing(p_tenant uuid, p_server text, p_settings text, p_tools jsonb)
@@ -894,6 +936,8 @@ grant usage on schema baton_v1 to baton_engine;
 --   returns void; plpgsql volatile; body sha256 82c89607f7ea3d370b51d5f09cfd3253b513140210998ca69b8cbae57baea686
 -- function baton_v1.reopen_raised(p_keys baton_v1.step_key[])
 --   returns void; plpgsql volatile; body sha256 ce0cf52289e9e97aa0061187c4d28d8f17dad8f8318b2283608c34262c469e13
+-- function baton_v1.report_calls(p_reports jsonb)
+--   returns void; plpgsql volatile; body sha256 1c0e8e389441be993ad386f3a6e21badfa380632efea2ed77bf2c0fa383d0774
 -- function baton_v1.reservation_of(p_call jsonb, p_day date, p_tokens bigint, p_usd numeric, p_capped boolean, p_now timestamp with time zone)
 --   returns baton.reservation; sql immutable; body sha256 e6329cc6ec9fa6acbf8c998617205b5943848b519aa19039938f00ec424c990c
 -- function baton_v1.reserve(p_calls jsonb)
@@ -919,11 +963,11 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.set_tenant_budget(p_tenant uuid, p_scope text, p_caps jsonb)
 --   returns void; plpgsql volatile; body sha256 202bb09efaf6b69fbe7937922eeff94b94c334bf13917f601c89129fc663be8c
 -- function baton_v1.settle(p_outcomes jsonb, p_effects jsonb, p_session uuid, p_flush uuid, p_room integer, p_with_tasks boolean)
---   returns json; plpgsql volatile; body sha256 bb92059d0fde93ae78c5e77df2d6e511c8cebedf9867f535e254e7dd2563a86e
+--   returns json; plpgsql volatile; body sha256 afb9fb009a47edb4f1734233fabbf9acdb15507406059e08d040a2305d6a4724
 -- function baton_v1.settle_completions(p_outcomes jsonb, p_session uuid, p_flush uuid, p_room integer, p_now timestamp with time zone, OUT settled integer, OUT answers jsonb, OUT continued baton_v1.step_key[], OUT wake_ups jsonb)
 --   returns record; plpgsql volatile; body sha256 17a6b43fa25708c32d4567e7ec4ef8c251e03241e23f9685b7e27a0c9c43ff5d
 -- function baton_v1.settle_reservations(p_settlements jsonb)
---   returns jsonb; plpgsql volatile; body sha256 482a31fb3c5c2a48823e4c476b8af65b380e6f810e2f8d498c5f17fab9eb4e53
+--   returns jsonb; plpgsql volatile; body sha256 349f22bbbb0442771ec681027bbd8363d779a3b4a92cbbfd58ac256686d675f1
 -- function baton_v1.start_attempts(p_keys baton_v1.step_key[], p_session uuid, p_flush uuid, p_continued boolean, p_now timestamp with time zone, OUT moves baton_v1.move[], OUT drafts baton_v1.draft[], OUT started baton_v1.step_key[])
 --   returns record; plpgsql volatile; body sha256 3bde2c0f522c7d9d47b88e24faec3807acef2d58947c5532f6be0e9c524a8da8
 -- function baton_v1.start_effects(p_calls jsonb)
@@ -951,6 +995,6 @@ grant usage on schema baton_v1 to baton_engine;
 -- function baton_v1.write_effect_results(p_results jsonb)
 --   returns jsonb; plpgsql volatile; body sha256 9a689401f45e6c88712422d0d8b41758082ae8528f02b0fcb805ad04d7d3e241
 -- function baton_v1.write_outcomes(p_ok baton_v1.settling[], p_flush uuid, p_now timestamp with time zone)
---   returns void; sql volatile; body sha256 7b004ee313022c1355d6ed9890e38f5243a8d89a01a7b670ce46a3c57f83683d
+--   returns void; sql volatile; body sha256 8488eee57c5e536faf73e245db536a6ede901ef3b5fea6d84d08bfa6ff51ff9c
 -- function baton_v1.write_questions(p_ok baton_v1.settling[], p_now timestamp with time zone)
 --   returns void; sql volatile; body sha256 65c0b27d3c1e75f4b17f93e017355ef889dd159353230da3bb802ae5fe9e6392

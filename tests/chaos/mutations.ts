@@ -70,6 +70,13 @@ export const mutations: readonly Mutation[] = [
     caughtBy: "runaway",
     finding: /The provider charged|tokens of|of 20 children completed/,
   },
+  {
+    id: "probe",
+    breaks: "every call may look whether a provider that is away is back",
+    edits: [{ verb: "admit_calls", from: "g.probe_at := v_now + interval '5 seconds'", to: "g.probe_at := v_now" }],
+    caughtBy: "provider",
+    finding: /probes|probes came within|The breaker did not open/,
+  },
 ];
 
 /** What is broken may stand still for good: nobody has to wait for it as long as for what is sound. */

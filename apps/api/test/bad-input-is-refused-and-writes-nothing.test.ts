@@ -150,6 +150,27 @@ const bodies: readonly Case[] = [
     pointer: "/settings/budget/onBreach/model",
   },
   {
+    what: "an unknown model to fall back to",
+    body: { goal: "g", settings: { fallbackModels: [{ provider: "x", model: "y" }] } },
+    status: 422,
+    code: "unknown-model",
+    pointer: "/settings/fallbackModels/0",
+  },
+  {
+    what: "the offline model to fall back to",
+    body: { goal: "g", settings: { fallbackModels: [{ provider: "offline", model: "offline-rules" }] } },
+    status: 422,
+    code: "unknown-model",
+    pointer: "/settings/fallbackModels/0",
+  },
+  {
+    what: "an unknown model for a step to fall back to",
+    body: { plan: { steps: [{ ...llm, fallback_models: [{ provider: "x", model: "y" }] }] } },
+    status: 422,
+    code: "unknown-model",
+    pointer: "/plan/steps/0/fallback_models/0",
+  },
+  {
     what: "an unknown model",
     body: { goal: "g", settings: { model: { provider: "x", model: "y" } } },
     status: 422,

@@ -68,7 +68,16 @@ describe("budgets and usage", () => {
     { requiredKeys: [] },
   );
   const figures = fc.record({
-    ...{ calls: whole, inputTokens: whole, outputTokens: whole, costUsd: usd, overrunTokens: whole, overrunUsd: usd },
+    ...{
+      calls: whole,
+      inputTokens: whole,
+      outputTokens: whole,
+      costUsd: usd,
+      overrunTokens: whole,
+      overrunUsd: usd,
+      cachedInputTokens: whole,
+      cacheWriteTokens: whole,
+    },
     ...{ estimatedCalls: whole, lostCalls: whole, unpricedCalls: whole },
   });
 
@@ -127,6 +136,8 @@ describe("budgets and usage", () => {
       unpricedCalls: 0,
       overrunTokens: 0,
       overrunUsd: 0,
+      cachedInputTokens: 0,
+      cacheWriteTokens: 0,
     };
     const usage = usageLines(
       { from: "a", to: "b", groupBy: "day", total, rows: [{ day: "2026-11-20", ...total }] },

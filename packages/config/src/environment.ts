@@ -39,6 +39,7 @@ export const variables: Readonly<Record<string, Variable>> = {
   BATON_API_KEY: { path: "api.key", kind: "text" },
   BATON_MODEL: { path: "models.default", kind: "text" },
   BATON_OFFLINE_LATENCY_MS: { path: "models.offlineLatencyMs", kind: "number" },
+  BATON_STREAM_IDLE_MS: { path: "models.streamIdleMs", kind: "number" },
   ANTHROPIC_API_KEY: { path: "models.anthropic.apiKey", kind: "text" },
   ANTHROPIC_BASE_URL: { path: "models.anthropic.baseUrl", kind: "text" },
   BATON_MCP_SERVERS: { path: "mcp.serversFile", kind: "text" },

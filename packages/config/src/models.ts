@@ -18,6 +18,7 @@ export interface ModelSettings {
     readonly offline: { readonly latencyMs: number };
   };
   readonly defaultModel: ModelRef;
+  readonly streamIdleMs: number;
 }
 
 export function modelSettings({ models }: Config): ModelSettings {
@@ -32,6 +33,7 @@ export function modelSettings({ models }: Config): ModelSettings {
       offline: { latencyMs: models.offlineLatencyMs },
     },
     defaultModel: defaultModel(models),
+    streamIdleMs: models.streamIdleMs,
   };
 }
 

@@ -83,6 +83,8 @@ export const configSchema = z.strictObject({
       default: modelName.optional(),
       /** What the offline model waits before it answers. */
       offlineLatencyMs: ms(0, 600_000).default(0),
+      /** A stream of a model that sends nothing for so long is cut, and its step tried again. */
+      streamIdleMs: ms(1_000, 3_600_000).default(120_000),
       anthropic: z.strictObject({ apiKey: z.string().min(1).optional(), baseUrl: httpUrl.optional() }).prefault({}),
       openaiCompatible: z
         .array(

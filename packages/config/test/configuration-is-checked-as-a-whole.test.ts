@@ -156,6 +156,7 @@ describe("the models", () => {
     expect(settings({ BATON_OFFLINE_LATENCY_MS: "40" })).toEqual({
       providers: { openaiCompatible: [], offline: { latencyMs: 40 } },
       defaultModel: { provider: "offline", model: "offline-rules" },
+      streamIdleMs: 120_000,
     });
   });
 

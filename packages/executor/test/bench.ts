@@ -112,6 +112,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
         : localModelUrl !== undefined
           ? { provider: "local", model: "m" }
           : { provider: "offline", model: "offline-rules" },
+    gate: real.gate,
     now: Date.now,
   });
   const live = createPostgresLive({ store: store.live, onError });

@@ -5,7 +5,13 @@ import { describe, expect, test } from "vitest";
 import { failureOutcome } from "../src/attempt/outcome.ts";
 import { claimedStep } from "./step.ts";
 
-const settledAs = { retry: "retry-later", fail: "exhausted", hold: "held", aborted: "retry-later" } as const;
+const settledAs = {
+  retry: "retry-later",
+  wait: "released",
+  fail: "exhausted",
+  hold: "held",
+  aborted: "retry-later",
+} as const;
 
 describe("a failure", () => {
   test.each(Object.keys(errorCodes) as ErrorCode[])(
@@ -46,6 +52,16 @@ describe("a failure", () => {
     expect(failureOutcome(claimedStep(), new RetryAfter("later", { delayMs: 9_000 }), 0)).toMatchObject({
       outcome: "retry-later",
       delayMs: 9_000,
+    });
+  });
+
+  test("of a call that was not let through is none: the step comes back when it is told to, whatever its attempts", () => {
+    const error = new BatonError("provider-open", "away", { details: { retryAfterMs: 7_000 } });
+    expect(failureOutcome(claimedStep({ failureCount: 3 }), error, 0)).toMatchObject({
+      outcome: "released",
+      reason: "provider-open",
+      delayMs: 7_000,
+      error: { code: "provider-open", message: "away" },
     });
   });
 

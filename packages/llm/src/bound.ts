@@ -3,11 +3,13 @@
  * by what the model can write.
  *
  * 1. Input is estimated from above where the provider does not count; near the step to a higher price, that one counts.
- * 2. Where nobody knows how long an answer may be, it is what the context window leaves with a margin for the estimate.
+ * 2. What may be written to a cache is priced as if it all were.
+ * 3. Where nobody knows how long an answer may be, it is what the context window leaves with a margin for the estimate.
  */
 import { roundedUsd } from "@baton/core/budget";
 import type { CallBound, ModelRequest } from "@baton/core/ports";
 import type { ModelEntry, Price } from "./catalogue/entry.ts";
+import { asksForCache } from "./providers/cache.ts";
 import { estimateTextTokens } from "./tokens.ts";
 
 /** An answer that a server which says nothing of its window is asked for. */
@@ -28,6 +30,7 @@ export function boundOf(
 ): Omit<CallBound, "offline"> {
   const { tokens: inputTokens, exact } = counted;
   const price = priceFor(entry, inputTokens, exact);
+  const inputPrice = asksForCache(request) ? Math.max(price?.input ?? 0, price?.cacheWrite ?? 0) : (price?.input ?? 0);
   return {
     model: request.model,
     inputTokens,
@@ -37,7 +40,7 @@ export function boundOf(
       price === null
         ? null
         : {
-            inputUsd: roundedUsd((inputTokens * price.input) / 1e6),
+            inputUsd: roundedUsd((inputTokens * inputPrice) / 1e6),
             usdPerOutputToken: roundedUsd(price.output / 1e6),
           },
   };

@@ -5,19 +5,20 @@
  * Boundary: the only room with the AI SDK and the Anthropic SDK; prompts are rendered elsewhere.
  *
  * 1. No retry and no fallback to another model happens here.
- * 2. `limiter.acquire` is awaited before every network call, once.
+ * 2. Every network call waits for `limiter.acquire`, and every call of a model passes the gate (gated.ts), once.
  * 3. A provider that is not configured is unknown: `unknown-model` names what is known.
  * 4. No SDK is loaded before the first call that needs it.
  */
 import { BatonError } from "@baton/core";
 import type { ModelRef } from "@baton/core/plan";
-import type { ModelPort } from "@baton/core/ports";
+import type { ModelPort, ProviderGate } from "@baton/core/ports";
 import { besideMessages, boundOf } from "./bound.ts";
 import { builtInAliases } from "./catalogue/aliases.ts";
 import { anthropicModels } from "./catalogue/anthropic.ts";
 import type { ModelEntry } from "./catalogue/entry.ts";
 import { offlineRef } from "./offline/label.ts";
 import { createOfflineModel, offlineEntry } from "./offline/model.ts";
+import { createGatedCalls, keyOf } from "./gated.ts";
 import type { CallTarget } from "./providers/call.ts";
 import { failureError, readFailure } from "./providers/failure.ts";
 import { once } from "./providers/once.ts";
@@ -60,6 +61,10 @@ export interface ModelsOptions {
   /** Keyed `provider/model`; goes before the built-in ones. */
   readonly aliases?: Readonly<Record<string, ModelRef>>;
   readonly limiter?: ModelLimiter;
+  /** Absent: calls go whenever they are asked for. */
+  readonly gate?: ProviderGate;
+  /** A stream that sends nothing for so long is cut; default 120,000. */
+  readonly streamIdleMs?: number;
   /** Unix ms. */
   readonly now: () => number;
 }
@@ -70,17 +75,16 @@ interface Provider {
   readonly counter?: TokenCounter;
 }
 
-const keyOf = (ref: ModelRef): string => `${ref.provider}/${ref.model}`;
+/** Providers that send anything at all while they think send it every few seconds. */
+const usualIdleMs = 120_000;
 
 export function createModels(options: ModelsOptions): ModelPort {
   const providers = createProviders(options.providers);
   const offline =
     options.providers.offline === undefined ? undefined : createOfflineModel(options.providers.offline, options.now);
-  const acquire = async (ref: ModelRef, signal: AbortSignal): Promise<void> => {
-    signal.throwIfAborted();
-    await options.limiter?.acquire(ref, signal);
-    signal.throwIfAborted();
-  };
+  const pace = (ref: ModelRef, signal: AbortSignal) => options.limiter?.acquire(ref, signal) ?? Promise.resolve();
+  const gated = createGatedCalls({ gate: options.gate, pace, now: options.now });
+  const callOptions = { now: options.now, idleMs: options.streamIdleMs ?? usualIdleMs };
   const isOffline = (ref: ModelRef): boolean => keyOf(ref) === keyOf(offlineRef);
 
   const list = (): ReturnType<ModelPort["list"]> => [
@@ -120,9 +124,11 @@ export function createModels(options: ModelsOptions): ModelPort {
 
   const countTokens: ModelPort["countTokens"] = async (asked, messages, near, signal) => {
     const ref = resolve(asked);
-    const counter = near && !isOffline(ref) ? found(ref).provider.counter : undefined;
+    const counter = near && !isOffline(ref) && !gated.isShut(ref) ? found(ref).provider.counter : undefined;
     if (counter === undefined) return { tokens: estimateTokens(messages), exact: false };
-    await acquire(ref, signal);
+    signal.throwIfAborted();
+    await pace(ref, signal);
+    signal.throwIfAborted();
     try {
       return { tokens: await counter.count(ref.model, messages, signal), exact: true };
     } catch (error) {
@@ -138,10 +144,11 @@ export function createModels(options: ModelsOptions): ModelPort {
       const request = { ...asked, model: resolve(asked.model) };
       if (offline !== undefined && isOffline(request.model)) return offline.generate(request);
       const { provider, entry } = found(request.model);
-      await acquire(request.model, request.signal);
       const [{ callModel }, target] = await Promise.all([import("./providers/call.ts"), provider.target(entry)]);
-      request.onSend?.();
-      return callModel(target, request, options.now);
+      return await gated.call(request, (onHead) => {
+        request.onSend?.();
+        return callModel(target, request, { ...callOptions, onHead });
+      });
     },
     async bound(asked, exactly) {
       const request = { ...asked, model: resolve(asked.model) };
@@ -181,15 +188,15 @@ const byId = (entries: readonly ModelEntry[]): ReadonlyMap<string, ModelEntry> =
 
 type Model = ReturnType<CallTarget["model"]>;
 
-/** `load` resolves to what makes a model of the SDK, with the `fetch` of one call where it has its own. */
+/** `load` resolves to what makes a model of the SDK, with the `fetch` of one call. */
 function targets(
-  common: Pick<CallTarget, "wire" | "nativeSchema">,
-  load: () => Promise<(model: string, own: { readonly fetch?: Fetch }) => Model>,
+  common: Pick<CallTarget, "wire" | "nativeSchema" | "keepsPrompts">,
+  load: () => Promise<(model: string, own: { readonly fetch: Fetch }) => Model>,
 ): Provider["target"] {
   const loaded = once(load);
   return async (entry) => {
     const make = await loaded();
-    return { ...common, entry, model: (fetch) => make(entry.id, fetch === undefined ? {} : { fetch }) };
+    return { ...common, entry, model: (fetch) => make(entry.id, { fetch }) };
   };
 }
 
@@ -198,7 +205,7 @@ function anthropicProvider(options: AnthropicOptions): Provider {
   const settings = { apiKey: options.apiKey, ...(baseUrl === undefined ? {} : { baseURL: `${baseUrl}/v1` }) };
   return {
     entries: byId([...anthropicModels, ...(options.models ?? [])]),
-    target: targets({ wire: anthropicWire, nativeSchema: true }, async () => {
+    target: targets({ wire: anthropicWire, nativeSchema: true, keepsPrompts: true }, async () => {
       const { createAnthropic } = await import("@ai-sdk/anthropic");
       return (model, own) => createAnthropic({ ...settings, ...own })(model);
     }),
@@ -220,7 +227,7 @@ function openAiCompatibleProvider(options: OpenAiCompatibleOptions): Provider {
   );
   return {
     entries: byId(entries),
-    target: targets({ wire: openAiWire, nativeSchema }, async () => {
+    target: targets({ wire: openAiWire, nativeSchema, keepsPrompts: false }, async () => {
       const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
       return (model, own) => createOpenAICompatible({ ...settings, ...own })(model);
     }),

@@ -12,7 +12,13 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-const price = fc.record({ input: fc.nat(100), cachedInput: fc.constant(0), output: fc.nat(100) });
+const price = fc.record({
+  input: fc.nat(100),
+  cachedInput: fc.constant(0),
+  cacheWrite: fc.nat(200),
+  output: fc.nat(100),
+});
+const tools = [{ name: "t", description: "x".repeat(5_000), inputSchema: { type: "object" } }];
 const entry = fc.record({
   id: fc.constant("m"),
   contextWindow: fc.integer({ min: 1_000, max: 1_000_000 }),
@@ -28,14 +34,16 @@ describe("a bound", () => {
         fc.nat(300_000),
         fc.nat(100_000),
         fc.double({ min: 0, max: 1, noNaN: true }),
-        (model, input, output, share) => {
+        fc.boolean(),
+        (model, input, output, share, keeps) => {
           const dear = { ...model, longPrompt: { ...model.longPrompt, price: { ...model.longPrompt.price } } };
-          const request = ask(openModel, { maxOutputTokens: output });
+          const request = ask(openModel, { maxOutputTokens: output, ...(keeps && { tools }) });
           const bound = boundOf(request, dear, { tokens: input, exact: true });
           const usage = {
             inputTokens: input,
             outputTokens: Math.floor(output * share),
             cachedInputTokens: 0,
+            cacheWriteTokens: keeps ? Math.floor(input * share) : 0,
             estimated: false,
           };
           const most = (bound.price?.inputUsd ?? 0) + bound.maxOutputTokens * (bound.price?.usdPerOutputToken ?? 0);

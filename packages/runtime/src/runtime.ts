@@ -19,6 +19,7 @@ import type {
   LogPort,
   MeterPort,
   ModelPort,
+  ProviderGate,
   QueuePort,
   RateLimiter,
   WakeUp,
@@ -184,7 +185,7 @@ async function openAttemptParts(
   const onLate: Parameters<typeof openTools>[0]["onLate"] = (call) => void late.arrived(call);
   const mcp = await openMcpServers({ config, log, store, discovers }, closers);
   const tools = await openTools({ config, log, own, onLate, mcp }, closers);
-  const models = openModels(config, limiter);
+  const models = openModels(config, limiter, store.gate);
   const performers: Performers = {
     ...createStepPerformers({ store, models, tools, late, log, newId, clock: Date.now }),
     ...createPerformers({ store, models, tools, newId, pool: plannedPool }),
@@ -241,11 +242,12 @@ async function dispatch(
   }
 }
 
-function openModels(config: Config, limiter: RateLimiter): ModelPort {
+function openModels(config: Config, limiter: RateLimiter, gate: ProviderGate): ModelPort {
   const limit = { max: config.limiter.max, durationMs: config.limiter.duration };
   return createModels({
     ...modelSettings(config),
     limiter: { acquire: (ref, signal) => limiter.acquire(`model:${ref.provider}`, limit, signal) },
+    gate,
     now: Date.now,
   });
 }

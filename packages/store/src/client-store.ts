@@ -111,7 +111,7 @@ export interface StepsQuery {
 }
 
 export interface Wait {
-  /** dependency | worker | backoff | approval | items | concurrency | person | budget | intent | dead-letter | running */
+  /** dependency | worker | backoff | provider | approval | items | concurrency | person | budget | intent | dead-letter | running */
   readonly on: string;
   readonly stepId: string | undefined;
   readonly stepKey: string | undefined;
@@ -441,6 +441,9 @@ export interface UsageRow {
   readonly unpricedCalls: number;
   readonly overrunTokens: number;
   readonly overrunUsd: number;
+  /** Of the input: read from a provider's cache, and written to one. */
+  readonly cachedInputTokens: number;
+  readonly cacheWriteTokens: number;
 }
 
 export interface ClientStore {

@@ -14,6 +14,7 @@ import type {
   AttemptNow,
   EngineStore,
   HousekeepingStore,
+  ProviderGate,
   RateLimiter,
   Session,
   SessionOptions,
@@ -40,6 +41,7 @@ import { dropIdempotent, finishIdempotent, startIdempotent } from "./idempotency
 import { installationSecret } from "./installation/installation-secret.ts";
 import { keepTaskDefaults } from "./installation/task-defaults.ts";
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "./keys/api-keys.ts";
+import { createProviderGate } from "./limits/gate.ts";
 import { createPostgresLimiter } from "./limits/limiter.ts";
 import { createLiveStore, type LiveStore } from "./live/live-store.ts";
 import { crashAttempt } from "./sessions/crash-attempt.ts";
@@ -95,6 +97,7 @@ export interface Store extends EngineStore, HousekeepingStore, ClientStore {
   readonly live: LiveStore;
   readonly limiter: RateLimiter;
   readonly mcp: McpStore;
+  readonly gate: ProviderGate;
   /** Resolves when nothing is queued or in flight. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -129,6 +132,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     patienceMs,
   });
   const effects = createEffects({ connections, newId: options.newId, patienceMs });
+  const gate = createProviderGate({ connections, newId: options.newId, patienceMs, onError: options.onError });
   const budgets = createBudgets({ connections, newId: options.newId, patienceMs });
   const { asEngine, api } = connections;
   const inTenant = <Result>(ref: { readonly tenantId: string }, run: (db: Database) => Promise<Result>) =>
@@ -164,7 +168,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return await crashAttempt(connections, session.sessionId, crash);
     },
     idle: async () => {
-      await attempts.idle();
+      await Promise.all([attempts.idle(), gate.idle()]);
       await relatives.idle();
     },
     readOutput: (ref, blobId) => asEngine((db) => readOutput(db, ref, blobId)),
@@ -378,9 +382,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     listenReady: (onReady) => listener.listen("baton_ready", { onPayload: onReady, onLost: ignore, onBack: ignore }),
     live: createLiveStore(connections, listener),
     limiter: createPostgresLimiter(connections),
+    gate,
     close: async () => {
       await relatives.idle();
-      await listener.close();
+      await Promise.all([listener.close(), gate.idle()]);
       await connections.close();
     },
   };

@@ -393,8 +393,11 @@ describe("usage", () => {
       bench.store.settleCall(settlement(by, await bench.store.reserveCall(callOf(by, more)), outcome));
     await make(one, {}, spent(100, 20, 0.5));
     await make(one, { price: null, model: { provider: "p", model: "free" } }, spent(10, 2, 0, true));
-    await make(other, {}, spent(130, 50, 0.25));
+    const ofCache = { cachedInputTokens: 70, cacheWriteTokens: 20 };
+    const cached = { inputTokens: 130, outputTokens: 50, costUsd: 0.25, estimated: false, ...ofCache };
+    await make(other, {}, { spent: cached });
     const sum = {
+      ...ofCache,
       calls: 3,
       inputTokens: 240,
       outputTokens: 72,
@@ -414,7 +417,7 @@ describe("usage", () => {
     });
     expect((await usageOf(tenantId, "task")).rows).toMatchObject([
       { taskId: one.ref.taskId, calls: 2, costUsd: 0.5 },
-      { taskId: other.ref.taskId, calls: 1, overrunTokens: 30 },
+      { taskId: other.ref.taskId, calls: 1, overrunTokens: 30, ...ofCache },
     ]);
     expect(
       (await bench.store.usage({ tenantId, from: "2020-01-01", to: "2020-01-02", groupBy: "day", limit: 9 })).rows,

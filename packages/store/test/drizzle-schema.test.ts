@@ -19,7 +19,7 @@ import * as tenancy from "../src/schema/tenancy.ts";
 import * as traces from "../src/schema/traces.ts";
 
 /** Written and read by their verbs' SQL alone. */
-const withoutBuilder = ["installation", "live_message", "rate_limit"];
+const withoutBuilder = ["installation", "live_message", "provider_gate", "rate_limit"];
 
 const rooms = [
   agents,

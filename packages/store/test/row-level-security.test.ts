@@ -24,6 +24,7 @@ const installationTables: Readonly<Record<string, "rows" | "nothing">> = {
   worker_session: "rows",
   live_message: "nothing",
   rate_limit: "nothing",
+  provider_gate: "nothing",
   installation: "nothing",
 };
 

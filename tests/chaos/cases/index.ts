@@ -18,6 +18,7 @@ import { redisGone } from "./redis-gone.ts";
 import { apiKill } from "./api-kill.ts";
 import { dualWrite } from "./dual-write.ts";
 import { payload } from "./payload.ts";
+import { provider } from "./provider.ts";
 import { race } from "./race.ts";
 import { runaway } from "./runaway.ts";
 import { poison } from "./poison.ts";
@@ -48,6 +49,7 @@ export const cases: readonly ChaosCase[] = [
   race,
   payload,
   ledger,
+  provider,
   runaway,
   agent,
   poison,

@@ -20,7 +20,10 @@ const words: Words = {
   "step-completed": ({ sizeBytes }, step) => `${step} completed (${plural(sizeBytes, "byte")})`,
   "step-retry-scheduled": ({ error, delayMs }, step) => `${step} is tried again in ${delayMs} ms: ${error.message}`,
   "step-failed": ({ error }, step) => `${step} failed: ${error.message}`,
-  "step-released": ({ reason }, step) => `${step} was given back: ${reason}`,
+  "step-released": ({ reason, error, delayMs = 0 }, step) =>
+    error === undefined
+      ? `${step} was given back: ${reason}`
+      : `${step} waits ${Math.ceil(delayMs / 1_000)} s: ${error.message}`,
   "step-crashed": (_data, step) => `The worker of ${step} died`,
   "step-expanded": ({ itemCount }, step) => `${step} became ${plural(itemCount, "item")}`,
   "step-deferred": ({ onStepIds }, step) => `${step} waits for ${plural(onStepIds.length, "step")}`,
@@ -53,6 +56,8 @@ const words: Words = {
   "output-rejected": ({ problems }, step) => `${step}'s output was refused: ${problems.join("; ")}`,
   "model-called": ({ purpose, model, durationMs }) =>
     `${model.provider}/${model.model} for ${purpose} in ${Math.round(durationMs)} ms`,
+  "model-fallback": ({ from, to, message }) =>
+    `${to.provider}/${to.model} is asked instead of ${from.provider}/${from.model}: ${message}`,
   "model-call-lost": ({ model, attemptNo }) =>
     `A call of ${model.provider}/${model.model} was lost with the worker of attempt ${attemptNo}`,
   "agent-stopped": ({ reason, turns }, step) => `${step} stopped after ${plural(turns, "turn")}: ${reason}`,

@@ -65,6 +65,7 @@ export class TaskCreation {
       at(`${pointer}/budget/onBreach/model`, () => this.#deps.models.resolve(onBreach.model));
     const resolved =
       model === undefined ? {} : { model: at(`${pointer}/model`, () => this.#deps.models.resolve(model)) };
+    this.#checkFallbacks(settings.fallbackModels ?? [], `${pointer}/fallbackModels`);
     for (const [index, name] of (tools ?? []).entries()) choice.check(name, `${pointer}/tools/${index}`);
     return { ...settings, ...resolved };
   }
@@ -170,11 +171,27 @@ export class TaskCreation {
       const [inner, place] = step.type === "map" ? [step.step, "/step"] : [step, ""];
       const [named, field] =
         inner.type === "agent" && typeof inner.agent !== "string"
-          ? [inner.agent.model, "/agent/model"]
+          ? [inner.agent, "/agent"]
           : inner.type === "llm"
-            ? [inner.model, "/model"]
-            : [];
-      if (named !== undefined) at(`/plan/steps/${index}${place}${field}`, () => this.#deps.models.resolve(named));
+            ? [inner, ""]
+            : [{}, ""];
+      const pointer = `/plan/steps/${index}${place}${field}`;
+      const { model, fallback_models: fallbacks } = named;
+      if (model !== undefined) at(`${pointer}/model`, () => this.#deps.models.resolve(model));
+      this.#checkFallbacks(fallbacks ?? [], `${pointer}/fallback_models`);
+    }
+  }
+
+  #checkFallbacks(refs: readonly ModelRef[], pointer: string): void {
+    const offline = this.#deps.models.list().filter(({ offline: isOffline }) => isOffline);
+    for (const [index, ref] of refs.entries()) {
+      const { provider, model } = at(`${pointer}/${index}`, () => this.#deps.models.resolve(ref));
+      if (offline.some(({ ref: each }) => each.provider === provider && each.model === model))
+        refuse(
+          "unknown-model",
+          `${pointer}/${index}`,
+          "The offline model takes no language model's place. Leave it out.",
+        );
     }
   }
 

@@ -103,8 +103,12 @@ export function usageLines({ from, to, rows, total }: Usage, columns: number): s
   return [`${from} to ${to}`, ...named.map(([label, figures]) => line(label, figures)), ...notes(total, columns)];
 }
 
-function notes({ estimatedCalls, lostCalls, overrunTokens, unpricedCalls }: Figures, columns: number): string[] {
+function notes(figures: Figures, columns: number): string[] {
+  const { cachedInputTokens, cacheWriteTokens, estimatedCalls, lostCalls, overrunTokens, unpricedCalls } = figures;
   return [
+    ...(cachedInputTokens + cacheWriteTokens > 0
+      ? [`${whole(cachedInputTokens)} tokens read from a cache, ${whole(cacheWriteTokens)} written to it`]
+      : []),
     ...(estimatedCalls > 0 ? [`${whole(estimatedCalls)} estimated: their provider did not say`] : []),
     ...(lostCalls > 0 ? [`${whole(lostCalls)} lost: counted at their upper bound`] : []),
     ...(unpricedCalls > 0 ? [`${whole(unpricedCalls)} of models without a price: counted as $0`] : []),

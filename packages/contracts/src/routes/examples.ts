@@ -202,6 +202,8 @@ const figures = {
   unpricedCalls: 0,
   overrunTokens: 0,
   overrunUsd: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
 };
 export const usage = {
   from: "2026-10-21",

@@ -56,6 +56,8 @@ const usageFigures = {
   unpricedCalls: count.meta({ description: "Of the calls: of models without a price, counted as 0 dollars." }),
   overrunTokens: count,
   overrunUsd: usd,
+  cachedInputTokens: count.meta({ description: "Of the input tokens: read from the provider's cache." }),
+  cacheWriteTokens: count.meta({ description: "Of the input tokens: written to the provider's cache." }),
 };
 
 export const usageAnswer = z.strictObject({

@@ -65,6 +65,8 @@ export const agentDefinition = z.strictObject({
   instructions: z.string().trim().min(1, "an agent needs instructions").max(100_000),
   /** Absent: the task's. */
   model: model.optional(),
+  /** Asked in this order when its model is not to be had; absent: the task's. */
+  fallback_models: z.array(model).max(5).optional(),
   /** Names of the tools it may call; nothing else is told to it, and nothing else is called for it. */
   tools: z.array(z.string().min(1).max(120)).max(200).default([]),
   /** Names of the agents that it may call: each call is a task of its own, within this one's budget. */

@@ -47,6 +47,8 @@ export const errorCodes = {
   "context-too-large": { status: 422, exit: 65, title: "The context does not fit the window" },
   "model-refused": { status: 422, exit: 65, title: "The model refused" },
   "provider-rate-limited": { status: 503, exit: 75, title: "The model provider limits the rate" },
+  "provider-throttled": { status: 503, exit: 75, title: "Calls to the model provider wait for its limits" },
+  "provider-open": { status: 503, exit: 75, title: "The model provider is away, and calls to it wait" },
   "provider-spend-limit": { status: 503, exit: 69, title: "The model provider's spending limit is reached" },
   "provider-unavailable": { status: 503, exit: 75, title: "The model provider is not available" },
   "provider-rejected": { status: 502, exit: 65, title: "The model provider rejected the request" },

@@ -88,7 +88,7 @@ export const catalogue = z.discriminatedUnion("type", [
     /** A person has to decide, whatever the step's policy is. */
     held: z.boolean().optional(),
   }),
-  event("step-released", { reason: z.string() }),
+  event("step-released", { reason: z.string(), delayMs: z.number().optional(), error: error.optional() }),
   event("step-crashed", { sessionId: id, crashCount: z.number(), error: error.optional() }),
   event("step-expanded", { itemCount: z.number(), concurrency: z.number() }),
   event("step-deferred", { onStepIds: z.array(id) }),
@@ -152,9 +152,14 @@ export const catalogue = z.discriminatedUnion("type", [
     estimated: z.boolean(),
     costUsd: z.number().nullable(),
     durationMs: z.number(),
+    /** Of the input: read from the provider's cache, and written to it. */
+    cachedInputTokens: z.number().optional(),
+    cacheWriteTokens: z.number().optional(),
     /** Tokens above what its budgets had reserved for it: the input was counted too low. */
     overrunTokens: z.number().optional(),
   }),
+  /** A model was not to be had for a call, and the next of its chain is asked. */
+  event("model-fallback", { purpose: z.string(), from: model, to: model, code: z.string(), message: z.string() }),
   // Budgets: never one per call.
   event("budget-exceeded", { ...breach, needed: z.number() }),
   event("budget-model-switched", { ...breach, from: model, to: model }),

@@ -1,6 +1,6 @@
 export { celExpression } from "./expression.ts";
 export type { CelExpression } from "./expression.ts";
-export { modelRef } from "./model-ref.ts";
+export { fallbackModels, modelRef } from "./model-ref.ts";
 export type { ModelRef } from "./model-ref.ts";
 export { defaultTimeoutMs, layOutItems, layOutPlan } from "./layout.ts";
 export type { LayoutOptions } from "./layout.ts";

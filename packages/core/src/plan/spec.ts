@@ -10,7 +10,7 @@
 import { z } from "zod";
 import { agentDefinition, agentName } from "../agent/definition.ts";
 import { celExpression } from "./expression.ts";
-import { modelRef } from "./model-ref.ts";
+import { fallbackModels, modelRef } from "./model-ref.ts";
 
 export const stepId = z
   .string()
@@ -52,6 +52,8 @@ const llmFields = {
   type: z.literal("llm"),
   prompt: z.union([z.string().min(1).max(100_000), celExpression], { error: 'a text, or {"$cel": "<expression>"}' }),
   model: modelRef.optional(),
+  /** Goes before the task's. */
+  fallback_models: fallbackModels.optional(),
   /** JSON Schema (2020-12 subset) the answer must match; repaired with the errors fed back. */
   output_schema: z.record(z.string(), z.unknown()).optional(),
   max_output_tokens: z.int().min(1).max(200_000).optional(),

@@ -67,6 +67,8 @@ export interface BudgetSettlement {
           readonly outputTokens: number;
           readonly costUsd: number | null;
           readonly estimated: boolean;
+          readonly cachedInputTokens?: number;
+          readonly cacheWriteTokens?: number;
         };
       }
     | "lost"

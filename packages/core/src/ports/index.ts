@@ -7,6 +7,8 @@ export type {
   ToolBudgetCall,
   ModelBudgetCall,
 } from "./budget.ts";
+export { limitKinds } from "./gate.ts";
+export type { Admission, CallNeed, CallPass, CallReport, LimitKind, ProviderGate, ToldLimit } from "./gate.ts";
 export type { RateLimit, RateLimiter } from "./limiter.ts";
 export type { LiveMessage, LivePort, LiveSubscription } from "./live.ts";
 export type {
@@ -27,7 +29,7 @@ export type {
 } from "./model.ts";
 export type { LogPort, MeterLabels, MeterPort } from "./meter.ts";
 export { agentFailPoints, failPoints } from "./performer.ts";
-export type { FailPoint, Performed, PerformContext, Performer } from "./performer.ts";
+export type { FailPoint, Performed, PerformContext, Performer, StepRequest } from "./performer.ts";
 export type { ConsumeOptions, QueueConsumer, QueueDepth, QueuePort, WakeUp } from "./queue.ts";
 export type { ArtifactDraft, ArtifactRef, ToolCall, ToolEffect, ToolPort, ToolReconciliation } from "./tool.ts";
 export { toolEffects } from "./tool.ts";

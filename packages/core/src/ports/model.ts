@@ -122,9 +122,11 @@ export interface ModelRequest {
 }
 
 export interface ModelUsage {
+  /** All of them, read from a cache or written to one included. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cachedInputTokens: number;
+  readonly cacheWriteTokens?: number;
   /** True when the provider did not say and the figures are estimates. */
   readonly estimated: boolean;
 }

@@ -11,10 +11,14 @@
  */
 import type { TaskRef } from "../ids.ts";
 import type { CelExpression } from "../plan/expression.ts";
+import type { ModelRef } from "../plan/model-ref.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 import type { CallAccount, ClaimedStep, EffectResult, NewChild, NewStep, StepOutput } from "./store.ts";
 import type { BatonEvent } from "../events/catalogue.ts";
 import type { NewQuestion } from "../questions/question.ts";
+
+/** `fallbacks` are asked in their order when the model is not to be had; absent: those of the task. */
+export type StepRequest = Omit<ModelRequest, "signal"> & { readonly fallbacks?: readonly ModelRef[] | undefined };
 
 export interface PerformContext {
   readonly step: ClaimedStep;
@@ -28,12 +32,12 @@ export interface PerformContext {
   readonly deadlineAt: number;
   /** The value of an output, fetched when it is kept by reference; undefined when the step has none. */
   readOutput(output: StepOutput): Promise<unknown>;
-  /** Calls the model, adds `model-called` and the usage to the attempt; throws `budget-exceeded` when a budget does not allow it. */
-  generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply>;
+  /** Calls the model, or the first of its fallbacks that is to be had; adds `model-called` and the usage to the attempt; throws `budget-exceeded` when a budget does not allow it. */
+  generate(purpose: string, request: StepRequest): Promise<ModelReply>;
   /** As `generate`, but its account is the caller's to write, with a record of the call. */
   generateApart(
     purpose: string,
-    request: Omit<ModelRequest, "signal">,
+    request: StepRequest,
   ): Promise<{
     readonly reply: ModelReply;
     readonly account: CallAccount;

@@ -193,7 +193,8 @@ export type Outcome =
   | { readonly outcome: "exhausted"; readonly error: StepError }
   /** A person has to decide, whatever the step's policy is; the rest of the task goes on. */
   | { readonly outcome: "held"; readonly error: StepError }
-  | { readonly outcome: "released"; readonly reason: string }
+  /** With a delay it is not ready before that; `error` says what it waits for. */
+  | { readonly outcome: "released"; readonly reason: string; readonly delayMs?: number; readonly error?: StepError }
   /** A map: its items become steps; it waits for them. */
   | { readonly outcome: "expanded"; readonly items: readonly NewStep[]; readonly concurrency: number }
   /** The step waits for steps that it adds (a summary of a context that is too large). */

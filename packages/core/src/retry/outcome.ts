@@ -1,13 +1,13 @@
 import type { ErrorCode } from "../errors/codes.ts";
 
 /** What an error means for the attempt that met it. */
-export const errorOutcomes = ["retry", "fail", "hold", "suspend", "aborted"] as const;
+export const errorOutcomes = ["retry", "wait", "fail", "hold", "suspend", "aborted"] as const;
 export type ErrorOutcome = (typeof errorOutcomes)[number];
 
 /**
  * Every system code with what it means for the attempt.
  *
- * `retry`: the same input may succeed later. `fail`: it cannot. `hold`: repeating could repeat an effect, so a person
+ * `retry`: the same input may succeed later. `wait`: nothing was tried yet, so no failure counts. `fail`: it cannot. `hold`: repeating could repeat an effect, so a person
  * decides, whatever the step's policy is.
  * `aborted`: somebody else has decided about the attempt already; it settles nothing and counts nothing.
  */
@@ -49,6 +49,8 @@ export const outcomeOfCode = {
   "model-refused": "fail",
   "provider-rate-limited": "retry",
   "provider-unavailable": "retry",
+  "provider-throttled": "wait",
+  "provider-open": "wait",
   "provider-rejected": "fail",
   "provider-spend-limit": "fail",
   "provider-auth": "fail",

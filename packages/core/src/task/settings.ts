@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { approvalRule } from "../questions/rules.ts";
 import { taskBudget } from "../budget/caps.ts";
-import { modelRef } from "../plan/model-ref.ts";
+import { fallbackModels, modelRef } from "../plan/model-ref.ts";
 import { retryPolicy } from "../plan/spec.ts";
 
 export const taskSettings = z.strictObject({
@@ -25,6 +25,8 @@ export const taskSettings = z.strictObject({
   /** Model calls of this task in any span of `duration` ms, counted over all workers; beside the installation's limiter. */
   limiter: z.strictObject({ max: z.int().min(1).max(1_000_000), duration: z.int().min(1).max(3_600_000) }).optional(),
   model: modelRef.optional(),
+  /** Asked in this order when a model is not to be had; visible in the trace, and paid for as what they are. */
+  fallbackModels: fallbackModels.optional(),
   retry: retryPolicy.optional(),
   /** Whether a model looks at the results before a goal counts as reached. */
   evaluate: z.boolean().default(true),

@@ -50,8 +50,12 @@ export class AttemptAccount implements Account {
 
   addCall(purpose: string, spent: Spent, overrunTokens = 0): void {
     const { model, offline, costUsd, durationMs } = spent;
-    const { inputTokens, outputTokens, estimated } = spent.usage;
-    const data = { purpose, model, offline, inputTokens, outputTokens, estimated, costUsd, durationMs };
+    const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens = 0, estimated } = spent.usage;
+    const data = {
+      ...{ purpose, model, offline, inputTokens, outputTokens, estimated, costUsd, durationMs },
+      ...(cachedInputTokens > 0 && { cachedInputTokens }),
+      ...(cacheWriteTokens > 0 && { cacheWriteTokens }),
+    };
     this.trace({ type: "model-called", data: overrunTokens > 0 ? { ...data, overrunTokens } : data });
     const { usage } = this;
     this.usage = {

@@ -2,7 +2,8 @@
  * What a performer gets to work with: one attempt's view of its step, the models and the watchers.
  *
  * 1. A live message is at most 6,000 bytes of JSON: model text is cut into pieces, progress is shortened.
- * 2. Every model call is made within its budgets (budget/model-call.ts).
+ * 2. Every model call is made within its budgets (budget/model-call.ts), by the first model of its chain that is to be had
+ *    (budget/fallback.ts).
  */
 import { capsOf } from "@baton/core/budget";
 import type { BatonEvent } from "@baton/core/events";
@@ -18,9 +19,11 @@ import type {
   PerformContext,
   RateLimiter,
   StepOutput,
+  StepRequest,
 } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import { breach, type BudgetedCaller, callerOf, callWithinBudget } from "../budget/model-call.ts";
+import { firstOf } from "../budget/fallback.ts";
 import type { BudgetWaits } from "../budget/waits.ts";
 import { untilAnswered } from "../pipeline/patience.ts";
 import type { Prepared } from "../pipeline/prepare.ts";
@@ -125,19 +128,28 @@ export class AttemptContext implements PerformContext, BudgetedCaller {
     for (const piece of pieces(text)) this.#publish({ kind: "delta", ...of, text: piece });
   }
 
-  generate(purpose: string, request: Omit<ModelRequest, "signal">): Promise<ModelReply> {
+  generate(purpose: string, request: StepRequest): Promise<ModelReply> {
     return this.#generate(purpose, request, this.#parts.account);
   }
 
-  async generateApart(purpose: string, request: Omit<ModelRequest, "signal">) {
+  async generateApart(purpose: string, request: StepRequest) {
     const account = new AttemptAccount();
     const reply = await this.#generate(purpose, request, account);
     const { traces, usage } = account;
     return { reply, account: { traces, ...(usage !== undefined && { usage }) } };
   }
 
+  #generate(purpose: string, { fallbacks, ...request }: StepRequest, to: Account): Promise<ModelReply> {
+    const { models, step } = this;
+    const chain = fallbacks ?? step.task.settings.fallbackModels ?? [];
+    const trace = (event: BatonEvent): void => this.trace(event);
+    return firstOf({ purpose, models, first: request.model, fallbacks: chain, trace }, (model) =>
+      this.#ask(purpose, { ...request, model }, to),
+    );
+  }
+
   /** What a call that fails has spent goes to the attempt's own account: nobody writes a record of it. */
-  async #generate(purpose: string, request: Omit<ModelRequest, "signal">, to: Account): Promise<ModelReply> {
+  async #ask(purpose: string, request: Omit<ModelRequest, "signal">, to: Account): Promise<ModelReply> {
     const { account, clock, failPoint } = this.#parts;
     const { signal } = this;
     signal.throwIfAborted();

@@ -2,7 +2,8 @@
  * From how an attempt ended to what is settled. The ends and the outcomes are closed sets.
  *
  * 1. An attempt that somebody else has decided about (lease lost) settles nothing.
- * 2. A stop that is nobody's fault (shutdown, pause, a failed sibling, cancel) counts no failure.
+ * 2. A stop that is nobody's fault (shutdown, pause, a failed sibling, cancel) counts no failure, nor does a call that
+ *    was not let through to its provider.
  */
 import { BatonError } from "@baton/core";
 import type { ClaimedStep, Outcome, Performed, StepError } from "@baton/core/ports";
@@ -21,6 +22,8 @@ export function failureOutcome(step: ClaimedStep, error: unknown, random01: numb
   const found = classifyError(error);
   if (found.code === "lease-lost") return undefined;
   const stepError = stepErrorOf(found);
+  if (found.outcome === "wait")
+    return { outcome: "released", reason: found.code, delayMs: found.retryAfterMs ?? 1_000, error: stepError };
   // An abort that this process did not ask for (a library's own controller) is a failure like any other.
   const mayRetry = found.outcome === "aborted" || asksAgain(error);
   const judged = mayRetry ? { ...found, outcome: "retry" as const } : found;

@@ -4,8 +4,7 @@ import type { BudgetSettlement, ModelReply, ModelUsage } from "@baton/core/ports
 type Cost = BudgetSettlement["outcome"];
 
 export function costOf({ usage, costUsd }: Pick<ModelReply, "usage" | "costUsd">): Cost {
-  const { inputTokens, outputTokens, estimated } = usage;
-  return { spent: { inputTokens, outputTokens, costUsd, estimated } };
+  return { spent: { ...usage, costUsd } };
 }
 
 /** What a call that failed has cost: what the adapter says, nothing where it was refused, else nobody knows. */

@@ -5,6 +5,8 @@ import type { ModelUsage } from "@baton/core/ports";
 export interface Price {
   readonly input: number;
   readonly cachedInput: number;
+  /** Of what a request writes to the cache; absent: as any input. */
+  readonly cacheWrite?: number;
   readonly output: number;
 }
 
@@ -22,13 +24,13 @@ export interface ModelEntry {
   readonly longPrompt?: { readonly inputTokens: number; readonly price: Price };
 }
 
-/** `inputTokens` of a usage includes its cached ones. Writing to a cache is not priced: no request here asks for it. */
+/** `inputTokens` of a usage includes its cached ones. */
 export function costUsd(entry: ModelEntry, usage: ModelUsage): number | null {
   const long = entry.longPrompt !== undefined && usage.inputTokens > entry.longPrompt.inputTokens;
   const price = long ? (entry.longPrompt?.price ?? null) : entry.price;
   if (price === null) return null;
-  const fresh = Math.max(0, usage.inputTokens - usage.cachedInputTokens);
-  return (
-    (fresh * price.input + usage.cachedInputTokens * price.cachedInput + usage.outputTokens * price.output) / 1_000_000
-  );
+  const { cachedInputTokens: read, cacheWriteTokens: written = 0 } = usage;
+  const fresh = Math.max(0, usage.inputTokens - read - written);
+  const input = fresh * price.input + read * price.cachedInput + written * (price.cacheWrite ?? price.input);
+  return (input + usage.outputTokens * price.output) / 1_000_000;
 }

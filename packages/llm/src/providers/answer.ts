@@ -14,7 +14,10 @@ import { estimateTextTokens, estimateTokens } from "../tokens.ts";
 export interface SdkUsage {
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
-  readonly inputTokenDetails: { readonly cacheReadTokens: number | undefined };
+  readonly inputTokenDetails: {
+    readonly cacheReadTokens: number | undefined;
+    readonly cacheWriteTokens: number | undefined;
+  };
 }
 
 export interface Answer {
@@ -27,10 +30,12 @@ export interface Answer {
 
 function usageOf(request: ModelRequest, text: string, told: SdkUsage | undefined): ModelUsage {
   const { inputTokens, outputTokens } = told ?? {};
+  const cacheWriteTokens = told?.inputTokenDetails.cacheWriteTokens ?? 0;
   return {
     inputTokens: inputTokens ?? estimateTokens(request.messages),
     outputTokens: outputTokens ?? estimateTextTokens(text),
     cachedInputTokens: told?.inputTokenDetails.cacheReadTokens ?? 0,
+    ...(cacheWriteTokens > 0 && { cacheWriteTokens }),
     estimated: inputTokens === undefined || outputTokens === undefined,
   };
 }

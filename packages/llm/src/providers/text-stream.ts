@@ -130,21 +130,23 @@ class ErrorInStream extends Error {
 export interface StreamListener {
   /** The answer has begun with a 200: what breaks from now on breaks the answer. */
   onOpen(): void;
+  /** Something of it has come, if only a sign of life. */
+  onBytes(): void;
   /** The answer in order, before the provider reads the whole of it. */
   onText(text: string): void;
 }
 
-/** The provider's `fetch` for one call. */
-export function streamingFetch(wire: Wire, listener: StreamListener): Fetch {
+/** The provider's `fetch` for one call, which goes out over `send`. */
+export function streamingFetch(wire: Wire, listener: StreamListener, send: Fetch): Fetch {
   return async (input, init) => {
     const body = textOf(init?.body);
-    const response = await fetch(input, { ...init, body: `${body.slice(0, -1)},${wire.asks}}` });
+    const response = await send(input, { ...init, body: `${body.slice(0, -1)},${wire.asks}}` });
     const type = response.headers.get("content-type") ?? "";
     if (!response.ok || response.body === null || !type.startsWith("text/event-stream")) return response;
     listener.onOpen();
     const assembly = wire.open();
     let text = "";
-    for await (const data of eventsOf(response.body)) {
+    for await (const data of eventsOf(response.body, listener)) {
       const piece = assembly.add(fieldsOf(JSON.parse(data)));
       if (piece === "") continue;
       text += piece;
@@ -155,11 +157,15 @@ export function streamingFetch(wire: Wire, listener: StreamListener): Fetch {
 }
 
 /** The data of every event but the closing `[DONE]`: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* eventsOf(
+  body: ReadableStream<Uint8Array>,
+  { onBytes }: Pick<StreamListener, "onBytes">,
+): AsyncGenerator<string> {
   const decoder = new StringDecoder("utf8");
   let rest = "";
   let data: string | undefined;
   for await (const { buffer, byteOffset, byteLength } of body) {
+    onBytes();
     const lines = (rest + decoder.write(Buffer.from(buffer, byteOffset, byteLength))).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop() ?? "";
     for (const line of lines) {

@@ -51,7 +51,9 @@ function stepProblems(step: StepSpec, rules: PlanRules): readonly string[] {
 
 function choiceProblems(step: StepSpec | ItemStep, { models }: PlanRules): string[] {
   const problems = step.pool === undefined ? [] : [`leave "pool" out`];
-  if (step.type !== "llm" || step.model === undefined) return problems;
+  if (step.type !== "llm") return problems;
+  if (step.fallback_models !== undefined) problems.push(`leave "fallback_models" out`);
+  if (step.model === undefined) return problems;
   try {
     models.resolve(step.model);
   } catch (error) {

@@ -201,7 +201,7 @@ end $$;
 
 -- settle_reservations(settlements): from reserved to settled. What a call really cost counts once, the first that is told;
 -- `lost` (the upper bound) is an assumption that yields to it. Answers [{id, overrun}] for those that counted.
--- p_settlements: [{n, id, outcome: spent | lost | nothing, input, output, usd, estimated}]
+-- p_settlements: [{n, id, outcome: spent | lost | nothing, input, output, usd, estimated, cached, written}]
 -- Lock order: budget rows ascending, then reservation rows, then spending rows ascending; no task. Index: primary keys.
 -- Rows: three budgets at most, a reservation and a spending row a call.
 create function baton_v1.settle_reservations(p_settlements jsonb)
@@ -230,11 +230,11 @@ begin
       case x.outcome when 'spent' then x.input when 'lost' then r.reserved_tokens else 0 end as input_tokens,
       case x.outcome when 'spent' then x.output else 0 end as output_tokens,
       case x.outcome when 'spent' then coalesce(x.usd, 0) when 'lost' then r.reserved_usd else 0 end as cost_usd,
-      coalesce(x.estimated, false) as estimated
+      coalesce(x.estimated, false) as estimated, coalesce(x.cached, 0) as cached_tokens, coalesce(x.written, 0) as cache_write_tokens
     from (
       select distinct on (n, id) * from rows from (jsonb_to_recordset(p_settlements) as (
-        n uuid, id uuid, outcome text, input bigint, output bigint, usd numeric, estimated boolean))
-        with ordinality as e(n, id, outcome, input, output, usd, estimated, ord)
+        n uuid, id uuid, outcome text, input bigint, output bigint, usd numeric, estimated boolean, cached bigint, written bigint))
+        with ordinality as e(n, id, outcome, input, output, usd, estimated, cached, written, ord)
       order by n, id, ord) x
     cross join lateral (
       select * from baton.reservation f where f.tenant_id = x.n and f.reservation_id = x.id offset 0) r
@@ -243,6 +243,7 @@ begin
   ended as (
     update baton.reservation r set
       state = s.after, input_tokens = s.input_tokens, output_tokens = s.output_tokens, cost_usd = s.cost_usd, estimated = s.estimated,
+      cached_tokens = s.cached_tokens, cache_write_tokens = s.cache_write_tokens,
       settled_at = v_now
     from told s where r.tenant_id = s.tenant_id and r.reservation_id = s.reservation_id
   ),
@@ -273,11 +274,12 @@ begin
   ),
   spent as (
     insert into baton.spending (tenant_id, day, provider, model, calls, input_tokens, output_tokens, cost_usd,
-      estimated_calls, lost_calls, unpriced_calls, overrun_tokens, overrun_usd)
+      estimated_calls, lost_calls, unpriced_calls, overrun_tokens, overrun_usd, cached_tokens, cache_write_tokens)
     select m.tenant_id, m.day, m.provider, m.model, sum(m.counts - m.charged),
       sum(m.input_tokens - m.charged * m.reserved_tokens), sum(m.output_tokens), sum(m.cost_usd - m.charged * m.reserved_usd),
       sum((m.after = 'settled' and m.estimated)::int), sum((m.after = 'lost')::int - m.charged),
-      sum((not m.priced)::int * (m.counts - m.charged)), sum(m.overrun_tokens), sum(m.overrun_usd)
+      sum((not m.priced)::int * (m.counts - m.charged)), sum(m.overrun_tokens), sum(m.overrun_usd),
+      sum(m.cached_tokens), sum(m.cache_write_tokens)
     from charge m where not m.offline
     group by 1, 2, 3, 4 order by 1, 2, 3, 4
     on conflict (tenant_id, day, provider, model) do update set
@@ -285,7 +287,8 @@ begin
       output_tokens = spending.output_tokens + excluded.output_tokens, cost_usd = spending.cost_usd + excluded.cost_usd,
       estimated_calls = spending.estimated_calls + excluded.estimated_calls, lost_calls = spending.lost_calls + excluded.lost_calls,
       unpriced_calls = spending.unpriced_calls + excluded.unpriced_calls,
-      overrun_tokens = spending.overrun_tokens + excluded.overrun_tokens, overrun_usd = spending.overrun_usd + excluded.overrun_usd
+      overrun_tokens = spending.overrun_tokens + excluded.overrun_tokens, overrun_usd = spending.overrun_usd + excluded.overrun_usd,
+      cached_tokens = spending.cached_tokens + excluded.cached_tokens, cache_write_tokens = spending.cache_write_tokens + excluded.cache_write_tokens
   )
   select coalesce(jsonb_agg(jsonb_build_object('id', reservation_id, 'overrun', overrun_tokens)), '[]') from charge into v_answers;
   return v_answers;

@@ -101,5 +101,6 @@ function answerFromWire(reservationId: string, wire: WireAnswer): BudgetAnswer {
 function settlementToWire({ tenantId: n, reservationId: id, outcome }: BudgetSettlement): Record<string, unknown> {
   if (typeof outcome === "string") return { n, id, outcome };
   const { inputTokens: input, outputTokens: output, costUsd: usd, estimated } = outcome.spent;
-  return { n, id, outcome: "spent", input, output, usd, estimated };
+  const { cachedInputTokens: cached, cacheWriteTokens: written } = outcome.spent;
+  return { n, id, outcome: "spent", input, output, usd, estimated, cached, written };
 }

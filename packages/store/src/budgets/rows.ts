@@ -79,7 +79,8 @@ const sums = sql`coalesce(sum(u.calls), 0)::float8 as calls, coalesce(sum(u.inpu
   coalesce(sum(u.output_tokens), 0)::float8 as "outputTokens", coalesce(sum(u.cost_usd), 0)::float8 as "costUsd",
   coalesce(sum(u.estimated_calls), 0)::float8 as "estimatedCalls", coalesce(sum(u.lost_calls), 0)::float8 as "lostCalls",
   coalesce(sum(u.unpriced_calls), 0)::float8 as "unpricedCalls", coalesce(sum(u.overrun_tokens), 0)::float8 as "overrunTokens",
-  coalesce(sum(u.overrun_usd), 0)::float8 as "overrunUsd"`;
+  coalesce(sum(u.overrun_usd), 0)::float8 as "overrunUsd", coalesce(sum(u.cached_tokens), 0)::float8 as "cachedInputTokens",
+  coalesce(sum(u.cache_write_tokens), 0)::float8 as "cacheWriteTokens"`;
 
 const usageBy: Readonly<
   Record<UsageQuery["groupBy"], { readonly columns: SQL; readonly keys: SQL; readonly order: SQL }>
@@ -119,6 +120,7 @@ export async function readUsage(
 /** Index: reservation_by_day. */
 const callsOf = ({ tenantId, from, to }: UsageQuery): SQL => sql`(
   select r.tenant_id, r.day, r.task_id, r.root_task_id, (r.state <> 'void')::int as calls, r.input_tokens, r.output_tokens, r.cost_usd,
+    r.cached_tokens, r.cache_write_tokens,
     (r.state = 'settled' and r.estimated)::int as estimated_calls, (r.state = 'lost')::int as lost_calls,
     (r.state <> 'void' and not r.priced)::int as unpriced_calls,
     case when r.state = 'settled' then greatest(0, r.input_tokens + r.output_tokens - r.reserved_tokens) else 0 end as overrun_tokens,

@@ -36,6 +36,7 @@ const verbFiles = [
   "../effects/effects.sql",
   "../live/append-live.sql",
   "../limits/acquire.sql",
+  "../limits/gate.sql",
   "../chat/append-replies.sql",
   "../chat/turns.sql",
   "../dead-letters/dead-letters.sql",

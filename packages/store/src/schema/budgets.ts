@@ -58,6 +58,8 @@ export const reservation = baton.table(
     priced: boolean("priced").notNull(),
     createdAt: time("created_at").notNull(),
     settledAt: time("settled_at"),
+    cachedTokens: whole("cached_tokens"),
+    cacheWriteTokens: whole("cache_write_tokens"),
   },
   (table) => [primaryKey({ columns: [table.reservationId, table.tenantId] })],
 );
@@ -78,6 +80,8 @@ export const spending = baton.table(
     unpricedCalls: whole("unpriced_calls").notNull(),
     overrunTokens: whole("overrun_tokens").notNull(),
     overrunUsd: usd("overrun_usd").notNull(),
+    cachedTokens: whole("cached_tokens").notNull().default(sql`default`),
+    cacheWriteTokens: whole("cache_write_tokens").notNull().default(sql`default`),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.day, table.provider, table.model] })],
 );

@@ -88,7 +88,7 @@ begin
       select row(o.tenant_id, o.task_id, o.bucket, baton_v1.bucket(o.kind,
           case o.outcome when 'completed' then 'completed' when 'exhausted' then 'failed' when 'held' then 'failed'
                          when 'expanded' then 'waiting' when 'asked' then 'waiting' when 'deferred' then 'pending' else 'ready' end,
-          false, o.outcome = 'retry-later', case when o.outcome = 'held' then 'hold' else o.on_exhausted end), 1)::baton_v1.move
+          false, o.outcome = 'retry-later' or o.delay_ms is not null, case when o.outcome = 'held' then 'hold' else o.on_exhausted end), 1)::baton_v1.move
       from unnest(v_ok) o);
     v_drafts := baton_v1.outcome_drafts(v_ok, v_now);
 
@@ -211,7 +211,7 @@ as $$
     error = case when o.outcome = 'completed' then null else coalesce(o.error, s.error) end,
     failure_count = s.failure_count + case when o.outcome in ('retry-later', 'exhausted', 'held') then 1 else 0 end,
     available_at = p_now + make_interval(secs => coalesce(o.delay_ms, 0) / 1000.0),
-    backing_off = o.outcome = 'retry-later',
+    backing_off = o.outcome = 'retry-later' or o.delay_ms is not null,
     item_count = case when o.outcome = 'expanded' then jsonb_array_length(o.adds) else s.item_count end,
     item_open = case when o.outcome = 'expanded' then jsonb_array_length(o.adds) else s.item_open end,
     item_next = case when o.outcome = 'expanded' then least(o.concurrency, jsonb_array_length(o.adds)) else s.item_next end,
@@ -266,7 +266,7 @@ as $$
         when 'retry-later' then jsonb_build_object('error', o.error, 'delayMs', o.delay_ms, 'failureCount', o.failure_count + 1)
         when 'exhausted' then jsonb_build_object('error', o.error, 'failureCount', o.failure_count + 1, 'crashCount', o.crash_count)
         when 'held' then jsonb_build_object('error', o.error, 'failureCount', o.failure_count + 1, 'crashCount', o.crash_count, 'held', true)
-        when 'released' then jsonb_build_object('reason', o.reason)
+        when 'released' then jsonb_strip_nulls(jsonb_build_object('reason', o.reason, 'delayMs', o.delay_ms)) || case when o.error is null then '{}' else jsonb_build_object('error', o.error) end
         when 'expanded' then jsonb_build_object('itemCount', jsonb_array_length(o.adds), 'concurrency', o.concurrency)
         when 'asked' then jsonb_strip_nulls(jsonb_build_object('questions', coalesce(baton_v1.questions_asked(o.questions, p_now), '[]'), 'children', (
           select jsonb_agg(jsonb_build_object('childTaskId', c."childTaskId", 'callNo', c."callNo", 'agent', c.agent) order by c."callNo")

@@ -50,6 +50,8 @@ function settlementToWire(settlement: Settlement, place: OutputPlace | undefined
       break;
     case "released":
       wire.reason = outcome.reason;
+      wire.error = outcome.error;
+      wire.delay = outcome.delayMs === undefined ? undefined : Math.round(outcome.delayMs);
       break;
     case "expanded":
       wire.adds = outcome.items.map(stepToWire);

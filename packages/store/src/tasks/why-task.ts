@@ -31,6 +31,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           when s.state = 'waiting' and c.agents is not null then 'child'
           when s.state = 'waiting' then 'items'
           when s.state = 'pending' then case when s.parent_step_id is not null then 'concurrency' else 'dependency' end
+          when s.available_at > baton.clock() and s.error->>'code' in ('provider-open', 'provider-throttled') then 'provider'
           when s.available_at > baton.clock() then 'backoff'
           when t.state = 'failed' then 'dead-letter'
           when t.intent <> 'none' then 'intent'
@@ -56,6 +57,7 @@ export async function whyTask(db: Database, ref: TaskRef): Promise<readonly Wait
           when s.state = 'waiting' then format('%s of %s items are not settled.', s.item_open, s.item_count)
           when s.state = 'pending' and s.parent_step_id is not null then 'The map runs as many items at once as its concurrency allows.'
           when s.state = 'pending' then format('%s of its dependencies are not settled.', s.deps_open)
+          when s.available_at > baton.clock() and s.error->>'code' in ('provider-open', 'provider-throttled') then s.error->>'message'
           when s.available_at > baton.clock() then format('Failure %s: %s', s.failure_count, s.error->>'message')
           when s.dispatched_at is not null then format('Wake-up %s is on the queue of pool %s.', s.dispatch_no, s.pool)
           else format('Ready in pool %s, not yet on the queue.', s.pool)

@@ -24,10 +24,13 @@ interface Usage {
 
 function usageOf(request: ModelServerRequest, reply: ScriptedReply): Usage {
   return {
-    input_tokens: reply.usage?.inputTokens ?? Math.ceil(JSON.stringify(request.body["messages"] ?? []).length / 4),
+    input_tokens:
+      reply.usage?.inputTokens ??
+      request.cached?.fresh ??
+      Math.ceil(JSON.stringify(request.body["messages"] ?? []).length / 4),
     output_tokens: reply.usage?.outputTokens ?? Math.ceil(replyText(reply).length / 4),
-    cache_read_input_tokens: reply.usage?.cachedInputTokens ?? 0,
-    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: reply.usage?.cachedInputTokens ?? request.cached?.read ?? 0,
+    cache_creation_input_tokens: request.cached?.written ?? 0,
   };
 }
 

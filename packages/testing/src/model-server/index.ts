@@ -2,6 +2,7 @@ export type {
   Fault,
   ModelServerRequest,
   ModelServerScript,
+  ScriptedLimits,
   ScriptedReply,
   ScriptedRule,
   ScriptedToolCall,

@@ -50,6 +50,8 @@ export interface ScriptedReply {
   /** True when the answer ends because of the token limit. */
   readonly lengthLimited?: boolean;
   readonly fault?: Fault;
+  /** Of the answer, beside what the server's limits say. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ScriptedRule {
@@ -61,6 +63,13 @@ export interface ScriptedRule {
   readonly times?: number;
 }
 
+/** Tokens of one input. */
+export interface CachedInput {
+  readonly read: number;
+  readonly written: number;
+  readonly fresh: number;
+}
+
 /** One request as the server saw it. `body` is the parsed JSON. */
 export interface ModelServerRequest {
   readonly no: number;
@@ -70,9 +79,20 @@ export interface ModelServerRequest {
   readonly body: Readonly<Record<string, unknown>>;
   readonly wire: Wire;
   readonly stream: boolean;
+  /** Set where the request asks for its beginning to be kept. */
+  readonly cached: CachedInput | undefined;
   /** "answered" once the last byte was sent; "aborted" when the client closed its socket before. */
   outcome: "open" | "answered" | "aborted" | "broken";
   endedAt: number | undefined;
+}
+
+/** Per minute, as buckets that fill up all the time. */
+export interface ScriptedLimits {
+  readonly requests?: number;
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  /** What of each is there at the start, from 0 to 1; default 1. */
+  readonly filled?: number;
 }
 
 export interface ModelServerScript {
@@ -80,6 +100,8 @@ export interface ModelServerScript {
   readonly replies?: readonly ScriptedReply[];
   readonly fallback?: ScriptedReply;
   readonly handler?: (request: ModelServerRequest) => ScriptedReply | Promise<ScriptedReply>;
+  /** Of the named models, as their provider would keep them. */
+  readonly limits?: Readonly<Record<string, ScriptedLimits>>;
   /** Answer of /v1/messages/count_tokens; by default a quarter of the body's characters. */
   readonly countedTokens?: number;
 }

@@ -13,7 +13,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { answerAnthropic } from "./anthropic.ts";
 import { errorBody, faultAnswer } from "./faults.ts";
+import { RateLimits } from "./limits.ts";
 import { answerOpenAi } from "./openai.ts";
+import { PromptCache } from "./prompt-cache.ts";
 import {
   type ModelServerRequest,
   type ModelServerScript,
@@ -44,9 +46,11 @@ export async function startModelServer(
   options: { port?: number } = {},
 ): Promise<ModelServer> {
   const reader = new ScriptReader(script);
+  const cache = new PromptCache();
+  const limits = new RateLimits(script.limits ?? {}, Date.now);
   const requests: ModelServerRequest[] = [];
   const server = createServer((incoming, response) => {
-    answer(incoming, response, reader, requests).catch((error: unknown) => {
+    answer(incoming, response, { reader, requests, limits, cache }).catch((error: unknown) => {
       if (error instanceof ConnectionOver) return;
       response.destroy(error instanceof Error ? error : new Error(String(error)));
     });
@@ -68,11 +72,17 @@ export async function startModelServer(
   };
 }
 
+interface Serving {
+  readonly reader: ScriptReader;
+  readonly requests: ModelServerRequest[];
+  readonly limits: RateLimits;
+  readonly cache: PromptCache;
+}
+
 async function answer(
   incoming: IncomingMessage,
   response: ServerResponse,
-  reader: ScriptReader,
-  requests: ModelServerRequest[],
+  { reader, requests, limits, cache }: Serving,
 ): Promise<void> {
   const path = (incoming.url ?? "").split("?", 1)[0] ?? "";
   const wire = wires[path];
@@ -92,16 +102,22 @@ async function answer(
     body,
     wire,
     stream: body["stream"] === true,
+    cached: cache.take({ body, wire }),
     outcome: "open",
     endedAt: undefined,
   };
   requests.push(request);
   const passage = new Passage(response, request);
   if (path.endsWith("/count_tokens")) return passage.json(200, { input_tokens: reader.countedTokens(body) });
+  const limited = limits.take(request);
+  passage.addHeaders(limited.headers);
+  if (limited.isRefused)
+    return passage.json(429, errorBody(wire, "rate_limit_error", "This request would exceed the rate limit."));
   const reply = await reader.next(request);
   if (reply === undefined) {
     return passage.json(500, errorBody(wire, "api_error", `The script has no reply for request ${request.no}.`));
   }
+  passage.addHeaders(reply.headers ?? {});
   await passage.wait(reply.delayMs);
   if (reply.fault?.kind === "reset") passage.breakOff("reset");
   const fault = reply.fault === undefined ? undefined : faultAnswer(reply.fault, wire);

@@ -14,6 +14,7 @@ export class Passage {
   readonly #response: ServerResponse;
   readonly #request: ModelServerRequest;
   readonly #gone = new AbortController();
+  #headers: Readonly<Record<string, string>> = {};
 
   constructor(response: ServerResponse, request: ModelServerRequest) {
     this.#response = response;
@@ -22,6 +23,11 @@ export class Passage {
       if (this.#request.outcome === "open") this.#end(response.writableFinished ? "answered" : "aborted");
       this.#gone.abort();
     });
+  }
+
+  /** Of the answer, whatever it is. */
+  addHeaders(headers: Readonly<Record<string, string>>): void {
+    this.#headers = { ...this.#headers, ...headers };
   }
 
   #end(outcome: "answered" | "aborted" | "broken"): void {
@@ -60,7 +66,7 @@ export class Passage {
   }
 
   json(status: number, body: unknown, headers: Record<string, string> = {}): void {
-    this.#response.writeHead(status, { "content-type": "application/json", ...headers });
+    this.#response.writeHead(status, { "content-type": "application/json", ...this.#headers, ...headers });
     this.#response.end(JSON.stringify(body));
   }
 
@@ -73,7 +79,11 @@ export class Passage {
   }
 
   startStream(): void {
-    this.#response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+    this.#response.writeHead(200, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache",
+      ...this.#headers,
+    });
     this.#response.flushHeaders();
   }
 

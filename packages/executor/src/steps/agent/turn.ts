@@ -73,6 +73,7 @@ async function askModel(run: Run, model: ModelReply["model"], traces: NewTrace[]
     }
     return await context.generateApart("agent", {
       model,
+      fallbacks: run.definition.fallback_models,
       brief: { kind: "agent", goal: brief.goal, instruction: brief.prompt },
       messages,
       tools: modelTools(run),

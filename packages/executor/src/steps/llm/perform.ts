@@ -9,8 +9,8 @@
 import { BatonError } from "@baton/core";
 import { createBudget } from "@baton/core/context";
 import type { Budget } from "@baton/core/context";
-import { modelRef } from "@baton/core/plan";
-import type { ModelMessage, ModelPort, ModelReply, ModelRequest, PerformContext, Performer } from "@baton/core/ports";
+import { fallbackModels, modelRef } from "@baton/core/plan";
+import type { ModelMessage, ModelPort, ModelReply, PerformContext, Performer, StepRequest } from "@baton/core/ports";
 import { boundedText } from "@baton/core/retry";
 import { gatherMaterial } from "../../context/material.ts";
 import { reasonPrompt } from "../../context/prompt.ts";
@@ -29,7 +29,7 @@ type Schema = Readonly<Record<string, unknown>>;
 interface Ask {
   readonly context: PerformContext;
   readonly budget: Budget;
-  readonly request: Omit<ModelRequest, "signal" | "messages">;
+  readonly request: Omit<StepRequest, "messages">;
   readonly messages: readonly ModelMessage[];
 }
 
@@ -49,6 +49,7 @@ export function createLlmPerformer({ models, newId }: LlmPerformerParts): Perfor
     }
     const request = {
       model,
+      ...(config["fallback_models"] !== undefined && { fallbacks: fallbackModels.parse(config["fallback_models"]) }),
       brief: { kind: "reason" as const, goal, instruction, material },
       ...(outputSchema === undefined ? { onDelta: (text: string) => context.delta(text) } : { outputSchema }),
       ...(typeof config["max_output_tokens"] === "number" && { maxOutputTokens: config["max_output_tokens"] }),
