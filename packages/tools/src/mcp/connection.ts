@@ -44,9 +44,6 @@ const graceMs = 2_000;
 const loggedErrors = 20;
 const loggedLines = 200;
 
-/** A program whose pipes are broken has ended, or will have in a moment. */
-const endWithinMs = 500;
-
 export class McpConnection {
   /** Called when the server says that its tools have changed. */
   onListChanged: () => void = () => undefined;
@@ -143,8 +140,8 @@ export class McpConnection {
     try {
       await client.connect(transport, { timeout: startTimeoutMs });
     } catch (error) {
-      // What a program wrote before it ended, or a pipe that broke, says less than how it ended, which may be known later.
-      const how = ending ?? (await stdio?.endedWithin(endWithinMs));
+      // What a program wrote before it ended says less than how it ended.
+      const how = (await stdio?.endedWithin(0)) ?? ending;
       await transport.close().catch(() => undefined);
       throw new Error(clean.text(how ?? (error instanceof Error ? error.message : String(error))));
     }

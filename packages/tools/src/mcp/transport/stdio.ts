@@ -30,6 +30,9 @@ export interface StdioOptions extends GroupOptions {
   readonly maxMessageBytes?: number;
 }
 
+/** A program whose pipes are broken has ended, or will have in a moment. */
+const endWithinMs = 1_000;
+
 export class StdioTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
@@ -81,16 +84,19 @@ export class StdioTransport implements Transport {
     });
   }
 
-  send(message: JSONRPCMessage): Promise<void> {
+  /** A pipe that is broken is told by how the program ended: whoever hears of it closes the connection, and ends it. */
+  async send(message: JSONRPCMessage): Promise<void> {
     const input = this.#group?.input;
-    if (input === undefined || this.#isClosed || !input.writable)
-      return Promise.reject(new Error(`The server ${this.ending}.`));
-    return new Promise((resolve, reject) => {
-      input.write(serializeMessage(message), (error) => (error == null ? resolve() : reject(error)));
+    if (input === undefined || this.#isClosed) throw new Error(`The server ${this.ending}.`);
+    const failed = await new Promise<Error | null | undefined>((resolve) => {
+      input.write(serializeMessage(message), resolve);
     });
+    if (failed == null) return;
+    const how = await this.endedWithin(endWithinMs);
+    throw how === undefined ? failed : new Error(`The server ${how}.`);
   }
 
-  /** How the program ended; undefined when it has not within `withinMs`. */
+  /** How the program ended by itself; undefined when it has not within `withinMs`. */
   async endedWithin(withinMs: number): Promise<string | undefined> {
     const timeout = new AbortController();
     const over = delay(withinMs, undefined, { signal: timeout.signal }).catch(() => undefined);
