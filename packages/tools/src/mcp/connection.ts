@@ -141,7 +141,7 @@ export class McpConnection {
       await client.connect(transport, { timeout: startTimeoutMs });
     } catch (error) {
       // What a program wrote before it ended says less than how it ended.
-      const how = (await stdio?.endedWithin(0)) ?? ending;
+      const how = stdio === undefined ? undefined : ((await stdio.endedWithin(0)) ?? ending);
       await transport.close().catch(() => undefined);
       throw new Error(clean.text(how ?? (error instanceof Error ? error.message : String(error))));
     }
