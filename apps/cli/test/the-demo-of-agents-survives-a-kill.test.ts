@@ -23,7 +23,8 @@ it("three agents with an MCP server report on a folder though a worker is killed
   expect({ turns, tools, repeated }).toEqual({ turns: 12, tools: 8, repeated: 0 });
   // The one that was killed starts again, as another process.
   expect(workers).toBeGreaterThan(1);
-  expect(lost).toBeGreaterThan(0);
+  // Whether it was thinking or reading when it was killed is chance.
+  expect(lost).toBe(demo.stderr.match(/is lost, and made again/g)?.length ?? 0);
   const report = readFileSync(join(cwd, "out", "report.md"), "utf8");
   expect(report).toMatch(/^\[offline model\]/);
   for (let at = 1; at <= 6; at++) expect(report).toContain(`Room ${at} is painted blue in the spring.`);

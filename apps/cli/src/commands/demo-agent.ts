@@ -159,14 +159,15 @@ class Show {
       const children = type === "step-asked" ? ((data["children"] ?? []) as readonly ChildOfTrace[]) : [];
       for (const { childTaskId, agent } of children) this.#take(childTaskId, agent, signal);
       if (children.length > 0) this.#say(account, `gives work to ${children.map(({ agent }) => agent).join(", ")}`);
-      if (type === "tool-called" && account.agent === "reader") this.#killOnce(account);
+      // Traces come a second late: by now it asks its model for the first or the second time.
+      if (type === "step-started" && account.agent === "reader") this.#killOnce(account);
     }
     const effects = [];
     for await (const effect of this.#client.effects(account.taskId)) effects.push(effect);
     countEffects(account, effects);
   }
 
-  /** The worker that performs it, while its model is asked for the next turn. */
+  /** The worker that performs it. */
   #killOnce({ worker, agent, taskId }: Account): void {
     const pid = Number(/\/(\d+)$/.exec(worker ?? "")?.[1]);
     const name = this.#stack.names.get(pid);
