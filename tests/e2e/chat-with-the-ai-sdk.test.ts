@@ -244,7 +244,8 @@ onEachBackend("useChat", (backend) => {
     const sent = page.chat.sendMessage({ text: `Once more, ${word}?` });
     await until("the first try shows", async () => page.text().includes("A first try"));
     await sent;
-    expect(page.text()).toContain("The second try.");
+    // The page is drawn a moment after its stream has ended.
+    await until("the second try shows", async () => page.text().includes("The second try."));
     expect(page.text()).not.toContain("A first try");
   });
 
