@@ -85,7 +85,10 @@ onEachBackend("dead letters", (backend) => {
     await Promise.all(ids.map((id) => reaches(id, "failed")));
     const groups = await groupsOf();
     expect(groups.map(({ count }) => count)).toEqual([20]);
-    const retried = await stack.client.retryDeadLetters({ group: groups[0]?.id ?? "", reason: "the key is valid again" });
+    const retried = await stack.client.retryDeadLetters({
+      group: groups[0]?.id ?? "",
+      reason: "the key is valid again",
+    });
     expect(retried).toEqual({ retriedSteps: 20, retriedTasks: 20 });
     await Promise.all(ids.map((id) => reaches(id, "completed")));
     expect(await groupsOf()).toEqual([]);
