@@ -159,7 +159,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     claimStep: attempts.claimStep,
     settleAttempt: async (settlement) => {
       const answer = await attempts.settleAttempt(settlement);
-      if (settlement.task?.rootTaskId !== undefined) relatives.tell();
+      const mayEndTask = ["completed", "exhausted"].includes(settlement.outcome.outcome);
+      if (mayEndTask && settlement.task?.rootTaskId !== undefined) relatives.tell();
       return answer;
     },
     crashAttempt: async (crash) => {

@@ -112,7 +112,7 @@ class Show {
   readonly #yes: boolean;
   readonly #following: Promise<void>[] = [];
   readonly #asked = new Set<string>();
-  #hasKilled = false;
+  #killing: Promise<void> | undefined;
 
   constructor(client: BatonClient, stack: LocalStack, console: Console, yes: boolean) {
     this.#client = client;
@@ -134,6 +134,7 @@ class Show {
     } finally {
       over.abort();
       await asking;
+      await this.#killing;
     }
   }
 
@@ -159,23 +160,41 @@ class Show {
       const children = type === "step-asked" ? ((data["children"] ?? []) as readonly ChildOfTrace[]) : [];
       for (const { childTaskId, agent } of children) this.#take(childTaskId, agent, signal);
       if (children.length > 0) this.#say(account, `gives work to ${children.map(({ agent }) => agent).join(", ")}`);
-      // Traces come a second late: by now it asks its model for the first or the second time.
-      if (type === "step-started" && account.agent === "reader") this.#killOnce(account);
+      const readers = children.filter(({ agent }) => agent === "reader");
+      if (readers.length > 0) {
+        this.#killing ??= this.#killOne(readers, signal).catch((error: unknown) => {
+          if (!signal.aborted) this.#console.note(`No worker was killed: ${String(error)}`);
+        });
+      }
     }
     const effects = [];
     for await (const effect of this.#client.effects(account.taskId)) effects.push(effect);
     countEffects(account, effects);
   }
 
-  /** The worker that performs it. */
-  #killOnce({ worker, agent, taskId }: Account): void {
-    const pid = Number(/\/(\d+)$/.exec(worker ?? "")?.[1]);
-    const name = this.#stack.names.get(pid);
-    if (this.#hasKilled || name === undefined) return;
-    this.#hasKilled = true;
-    process.kill(pid, "SIGKILL");
-    const text = `✗ ${name} (pid ${pid}) was killed, in the middle of ${agent} ${taskId.slice(-6)}`;
-    this.#console.progress(this.#console.paint("red", fit(text, this.#console.columns - 1)));
+  /** By what the rows say now: traces come a second late, and what they tell of may be over. */
+  async #killOne(readers: readonly ChildOfTrace[], signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const { childTaskId, agent } of readers) {
+        const name = await this.#killWorkerOf(childTaskId, signal);
+        if (name === undefined) continue;
+        const text = `✗ ${name} was killed, in the middle of ${agent} ${childTaskId.slice(-6)}`;
+        this.#console.progress(this.#console.paint("red", fit(text, this.#console.columns - 1)));
+        return;
+      }
+      await delay(100, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #killWorkerOf(taskId: string, signal: AbortSignal): Promise<string | undefined> {
+    for await (const { state, worker } of this.#client.steps(taskId, {}, signal)) {
+      const pid = Number(/\/(\d+)$/.exec(worker ?? "")?.[1]);
+      const name = this.#stack.names.get(pid);
+      if (state !== "running" || name === undefined) continue;
+      process.kill(pid, "SIGKILL");
+      return `${name} (pid ${pid})`;
+    }
+    return undefined;
   }
 
   async #answerQuestions(signal: AbortSignal): Promise<void> {

@@ -13,8 +13,11 @@ export interface Account {
   toolCalls: number;
   /** Calls of the model that were under way when their worker died. */
   lost: number;
-  /** Calls of models and tools above what the ledger has kept: what was kept is never called again. */
-  repeated: number;
+  /**
+   * Calls of models and tools above what the ledger has kept: what was kept is never called again. Undefined until the
+   * ledger was read.
+   */
+  repeated: number | undefined;
   tokens: number;
   costUsd: number;
   offline: boolean;
@@ -22,7 +25,7 @@ export interface Account {
 
 export const emptyAccount = (agent: string, taskId: string): Account => ({
   ...{ agent, taskId, worker: undefined, workers: new Set(), offline: false },
-  ...{ turns: 0, toolCalls: 0, lost: 0, repeated: 0, tokens: 0, costUsd: 0 },
+  ...{ turns: 0, toolCalls: 0, lost: 0, repeated: undefined, tokens: 0, costUsd: 0 },
 });
 
 export function countTrace(account: Account, { type, data }: Pick<Trace, "type" | "data">): void {
@@ -68,7 +71,7 @@ export function accountLines(accounts: readonly Account[], columns: number): str
     workers,
   }: Omit<Account, "agent" | "taskId">) => [
     ...[turns, toolCalls, tokens, `$${costUsd.toFixed(4)}`],
-    ...[lost, repeated, workers.size],
+    ...[lost, repeated ?? "?", workers.size],
   ];
   const sum = (of: (account: Account) => number): number => accounts.reduce((all, account) => all + of(account), 0);
   const all = {
@@ -81,7 +84,9 @@ export function accountLines(accounts: readonly Account[], columns: number): str
     ...{
       costUsd: sum(({ costUsd }) => costUsd),
       lost: sum(({ lost }) => lost),
-      repeated: sum(({ repeated }) => repeated),
+      repeated: accounts.some(({ repeated }) => repeated === undefined)
+        ? undefined
+        : sum(({ repeated = 0 }) => repeated),
     },
   };
   return [
