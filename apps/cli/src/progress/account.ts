@@ -5,9 +5,8 @@ import { fit } from "../console/text.ts";
 export interface Account {
   readonly agent: string;
   readonly taskId: string;
-  /** As `host/pid`: who performs it, or did last. */
-  worker: string | undefined;
-  workers: Set<string>;
+  /** As `host/pid`: who performed it. */
+  readonly workers: Set<string>;
   /** Calls of the model that answered. */
   turns: number;
   toolCalls: number;
@@ -24,15 +23,14 @@ export interface Account {
 }
 
 export const emptyAccount = (agent: string, taskId: string): Account => ({
-  ...{ agent, taskId, worker: undefined, workers: new Set(), offline: false },
+  ...{ agent, taskId, workers: new Set(), offline: false },
   ...{ turns: 0, toolCalls: 0, lost: 0, repeated: undefined, tokens: 0, costUsd: 0 },
 });
 
 export function countTrace(account: Account, { type, data }: Pick<Trace, "type" | "data">): void {
   switch (type) {
     case "step-started":
-      account.worker = String(data["worker"]);
-      account.workers.add(account.worker);
+      account.workers.add(String(data["worker"]));
       break;
     case "model-called":
       account.turns += 1;
@@ -75,7 +73,7 @@ export function accountLines(accounts: readonly Account[], columns: number): str
   ];
   const sum = (of: (account: Account) => number): number => accounts.reduce((all, account) => all + of(account), 0);
   const all = {
-    ...{ worker: undefined, offline: false, workers: new Set(accounts.flatMap(({ workers }) => [...workers])) },
+    ...{ offline: false, workers: new Set(accounts.flatMap(({ workers }) => [...workers])) },
     ...{
       turns: sum(({ turns }) => turns),
       toolCalls: sum(({ toolCalls }) => toolCalls),
